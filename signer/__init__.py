@@ -1,0 +1,1 @@
+"""Airlock's signer: decodes, limits, records and signs. It never broadcasts, and it never signs what it does not understand."""

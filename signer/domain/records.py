@@ -1,0 +1,43 @@
+"""A transaction as the ledger keeps it."""
+
+from dataclasses import dataclass
+
+from signer.domain.accounts import AccountId
+from signer.domain.slots import SlotState, TransactionKind
+from signer.domain.time import UnixMs
+from signer.domain.transactions import (
+    ClientName,
+    IdempotencyKey,
+    SignedBytes,
+    TransactionId,
+    UnsignedEvmTransaction,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionRecord:
+    """One row of the ledger. `signed` is set from SIGNED on; `block_number`, `reverted` and `fee_paid_wei` from MINED on."""
+
+    id: TransactionId
+    account: AccountId
+    client: ClientName
+    idempotency_key: IdempotencyKey
+    request_digest: str
+    kind: TransactionKind
+    replaces: TransactionId | None
+    state: SlotState
+    unsigned: UnsignedEvmTransaction
+    payload_hash: str
+    policy_hash: str
+    reserved_at: UnixMs
+    signed: SignedBytes | None = None
+    signed_at: UnixMs | None = None
+    block_number: int | None = None
+    block_hash: str | None = None
+    reverted: bool = False
+    fee_paid_wei: int | None = None
+
+    @property
+    def nonce(self) -> int:
+        """Nonce of the slot."""
+        return self.unsigned.nonce

@@ -1,0 +1,1 @@
+"""Pure rules over decoded transactions. Deny by default; unknown means no."""

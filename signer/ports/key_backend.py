@@ -1,0 +1,37 @@
+"""Keys as a port. A backend signs whole transactions for pinned accounts; there is no way to sign a bare hash."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from signer.domain.accounts import AccountId
+from signer.domain.transactions import EvmSignature, UnsignedEvmTransaction
+
+
+class KeyBackend(Protocol):
+    """Holds the keys of some accounts.
+
+    Every method raises UnavailableError when the backend is out of reach (nothing was signed), PreconditionError when a
+    person has to act first, and BrokenError when it holds another key than the pinned account. The caller verifies each
+    signature over its own digest before using it.
+    """
+
+    @property
+    def name(self) -> str:
+        """`dev`, `vault`, `ledger` or `trezor`."""
+        ...
+
+    async def accounts(self) -> Sequence[AccountId]:
+        """Accounts that this backend holds a key for, by what the keys themselves say."""
+        ...
+
+    async def check(self, account: AccountId) -> None:
+        """Make sure that the key of `account` is there and is the pinned one. Signs nothing."""
+        ...
+
+    async def sign_evm(self, account: AccountId, transaction: UnsignedEvmTransaction) -> EvmSignature:
+        """Sign an EIP-1559 transaction. Low-s, y parity 0 or 1."""
+        ...
+
+    async def sign_solana(self, account: AccountId, message: bytes) -> bytes:
+        """Sign a serialized v0 message with ed25519; 64 bytes."""
+        ...

@@ -1,0 +1,170 @@
+"""The ledger of signatures as a port: nonces, slots and budget, each change durable before it is answered."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from signer.domain.accounts import AccountId, AccountState
+from signer.domain.budget import Charge, Excess, RollingLimit
+from signer.domain.chain import Receipt
+from signer.domain.events import Cursor, TransactionEvent
+from signer.domain.records import TransactionRecord
+from signer.domain.slots import SlotEvent, SlotState, TransactionKind
+from signer.domain.time import UnixMs
+from signer.domain.transactions import ClientName, EvmPayload, IdempotencyKey, SignedBytes, TransactionId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """A nonce and a budget wanted for one transaction.
+
+    `request_digest` is SHA-256 over everything that the client sent; the same key with another digest is a misuse.
+    `replaces` names the transaction whose nonce is taken over (replacement, cancellation); its charges stay, `charges`
+    are what comes on top.
+    """
+
+    id: TransactionId
+    account: AccountId
+    client: ClientName
+    idempotency_key: IdempotencyKey
+    request_digest: str
+    kind: TransactionKind
+    replaces: TransactionId | None
+    chain_id: int
+    payload: EvmPayload
+    policy_hash: str
+    charges: tuple[Charge, ...]
+    limits: tuple[RollingLimit, ...]
+    now: UnixMs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reserved:
+    """The slot is durable. `record.state` is RESERVED and `record.nonce` is its nonce."""
+
+    record: TransactionRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlreadyKnown:
+    """The client used this key before; `record` is what came of it. The caller compares `request_digest`."""
+
+    record: TransactionRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverLimit:
+    """The charges do not fit; nothing was reserved."""
+
+    excesses: tuple[Excess, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotSigning:
+    """The account does not sign now; nothing was reserved."""
+
+    state: AccountState
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotReplaceable:
+    """The transaction to be replaced is not the newest open one of its nonce; nothing was reserved."""
+
+    state: SlotState
+    newest: TransactionId
+
+
+ReserveOutcome: TypeAlias = Reserved | AlreadyKnown | OverLimit | NotSigning | NotReplaceable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotChange:
+    """One step of one transaction's life cycle; `receipt` accompanies RECEIPT_SEEN and RECEIPT_FINAL."""
+
+    id: TransactionId
+    event: SlotEvent
+    receipt: Receipt | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountStatus:
+    """Whether an account signs, and why not."""
+
+    account: AccountId
+    state: AccountState
+    reason: str
+    next_nonce: int
+    free_nonces: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitUse:
+    """Use of one rolling limit now."""
+
+    limit: RollingLimit
+    used: int
+
+
+class Ledger(Protocol):
+    """One durable book. Every method raises UnavailableError when the book cannot be written or read."""
+
+    async def open_account(self, account: AccountId, first_nonce: int, now: UnixMs) -> AccountStatus:
+        """Make the account known, beginning at the chain's transaction count. Does nothing when it is known already."""
+        ...
+
+    async def account(self, account: AccountId) -> AccountStatus | None:
+        """Status of an account, or None when it was never opened."""
+        ...
+
+    async def pause(self, account: AccountId, reason: str, now: UnixMs) -> None:
+        """Stop signing for the account; survives a restart."""
+        ...
+
+    async def resume(self, account: AccountId, now: UnixMs) -> None:
+        """Let the account sign again."""
+        ...
+
+    async def find(self, client: ClientName, key: IdempotencyKey) -> TransactionRecord | None:
+        """Transaction that this client asked for under this key."""
+        ...
+
+    async def get(self, transaction: TransactionId) -> TransactionRecord | None:
+        """Transaction by its id."""
+        ...
+
+    async def reserve(self, reservation: Reservation) -> ReserveOutcome:
+        """Take the lowest free nonce and the budget in one durable transaction, or say why not."""
+        ...
+
+    async def mark_signed(
+        self, transaction: TransactionId, signed: SignedBytes, payload_hash: str, now: UnixMs
+    ) -> TransactionRecord:
+        """Make the signature durable. Raises BrokenError if another payload was ever signed for this nonce."""
+        ...
+
+    async def release(self, transaction: TransactionId, now: UnixMs) -> None:
+        """The signature never left: give nonce, budget and idempotency key back."""
+        ...
+
+    async def apply(self, changes: Sequence[SlotChange], now: UnixMs) -> None:
+        """Record what the chain or the client said, all or nothing. A final receipt settles the charges of its nonce."""
+        ...
+
+    async def open_transactions(self, account: AccountId) -> Sequence[TransactionRecord]:
+        """Transactions whose signature is out and whose outcome is not final, by nonce, then in order of signing."""
+        ...
+
+    async def usage(
+        self, account: AccountId, limits: Sequence[RollingLimit], now: UnixMs
+    ) -> Sequence[LimitUse]:
+        """Use of the given limits."""
+        ...
+
+    async def take_over_nonce(self, account: AccountId, nonce: int, now: UnixMs) -> None:
+        """Let the next nonce be `nonce` (operator's reconciliation). Raises BrokenError if a signature stands in the way."""
+        ...
+
+    def events(self, after: Cursor | None) -> AsyncIterator[TransactionEvent]:
+        """Life-cycle changes after the cursor, for ever; None begins with the next one."""
+        ...
