@@ -1,0 +1,55 @@
+# The short command list. Each command sets up what it needs; a second run finds it done.
+PYTHON ?= python3
+BIN := .venv/bin
+STUBS := protos/airlock/signer/v1
+UV ?= uv
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fmt protos protos-accept bench lock clean environment bed
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: bed  ## both programs trade on a local chain, then the trader is taken over; ends with a DEMO line
+	@$(BIN)/python -m tests.demo
+
+test: bed  ## every test; T="tests/unit -k nonce" hands its arguments to pytest
+ifdef T
+	@$(BIN)/python -m pytest $(T)
+else
+	@$(BIN)/python -m tests.testbed.suites
+endif
+
+check: environment  ## lint, format, types, layers and the unit tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/unit
+
+fmt: environment  ## format and fix what can be fixed
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+protos: environment  ## generate the stubs from the .proto files
+	$(BIN)/python -m tests.testbed.stubs generate .
+
+protos-accept: environment  ## accept a compatible change of the wire contract as the new promise
+	$(BIN)/python -m tests.testbed.stubs accept
+
+bench: bed  ## speed and memory; a table and one JSON line
+	@$(BIN)/python -m tests.bench
+
+lock: environment  ## compile requirements/*.txt from pyproject.toml (needs uv)
+	@for extra in signer trader dev; do \
+	  $(UV) pip compile pyproject.toml --quiet --extra $$extra --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-emit-find-links --no-header -o requirements/$$extra.txt || exit 1; done
+
+clean:  ## remove what the tools made here; the package cache stays
+	rm -rf .venv .airlock build dist *.egg-info .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+
+environment:
+	@$(PYTHON) -m tests.testbed.bootstrap environment
+
+bed:
+	@$(PYTHON) -m tests.testbed.bootstrap
