@@ -1,1 +1,4 @@
-"""Airlock's signer: decodes, limits, records and signs. It never broadcasts, and it never signs what it does not understand."""
+"""Airlock's signer.
+
+Decodes, limits, records and signs. It never broadcasts, and it never signs what it does not understand.
+"""

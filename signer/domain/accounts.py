@@ -1,4 +1,7 @@
-"""Accounts and chains by their CAIP names. Refuses every spelling that is not exactly one account on one chain."""
+"""Accounts and chains by their CAIP names.
+
+Refuses every spelling that is not exactly one account on one chain.
+"""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +9,10 @@ from enum import StrEnum
 from typing import NewType
 
 AccountId = NewType("AccountId", str)
-"""CAIP-10, canonical inside the signer: `eip155:1:0x…` with the address in lower case; Solana keeps its base58."""
+"""CAIP-10, canonical inside the signer.
+
+`eip155:1:0x…` with the address in lower case; Solana keeps its base58.
+"""
 
 ChainName = NewType("ChainName", str)
 """CAIP-2: `eip155:1`, `solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp`."""
@@ -50,7 +56,10 @@ class Account:
 
 
 def parse_address(text: str) -> Address:
-    """Return the canonical form of a 20-byte EVM address. Raises ValueError naming the text and what is allowed."""
+    """Return the canonical form of a 20-byte EVM address.
+
+    Raises ValueError naming the text and what is allowed.
+    """
     if not _EVM_ADDRESS.fullmatch(text):
         raise ValueError(f"{text[:80]!r} is not an EVM address: 0x and 40 hex digits are allowed")
     return Address(text.lower())
@@ -70,9 +79,8 @@ def parse_account_id(text: str) -> AccountId:
         return AccountId(f"{chain}:{address.lower()}")
     if separator and _SOLANA_CHAIN.fullmatch(chain) and _SOLANA_ADDRESS.fullmatch(address):
         return AccountId(text)
-    raise ValueError(
-        f"{text[:120]!r} is not an account: CAIP-10 `eip155:<id>:0x…` or `solana:<genesis>:<base58>` is allowed"
-    )
+    allowed = "CAIP-10 `eip155:<id>:0x…` or `solana:<genesis>:<base58>` is allowed"
+    raise ValueError(f"{text[:120]!r} is not an account: {allowed}")
 
 
 def chain_of(account: AccountId) -> ChainName:

@@ -1,4 +1,7 @@
-"""What the bytes of a transaction do, understood to the last byte. There is no action for "something else"."""
+"""What the bytes of a transaction do, understood to the last byte.
+
+There is no action for "something else".
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -61,8 +64,8 @@ class WethWithdraw:
 class Swap:
     """An exact-input swap.
 
-    `path` holds every token from first to last; `fees` the v3 pool fee between each pair in hundredths of a bip, and is
-    empty for v2. `deadline` is unix seconds as the contract reads it. Amounts are base units.
+    `path` holds every token from first to last; `fees` the v3 pool fee between each pair in hundredths of a
+    bip, and is empty for v2. `deadline` is unix seconds as the contract reads it. Amounts are base units.
     """
 
     venue: SwapVenue

@@ -7,7 +7,10 @@ from signer.domain.time import UnixMs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """A block: `timestamp_s` is the block's own time in unix seconds, `seen_at` when the signer fetched it."""
+    """A block.
+
+    `timestamp_s` is the block's own time in unix seconds, `seen_at` when the signer fetched it.
+    """
 
     number: int
     hash: str
@@ -29,7 +32,10 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceQuote:
-    """What one independent source says a swap returns: base units of the token received, at `block_number`."""
+    """What one independent source says a swap returns.
+
+    Base units of the token received, at `block_number`.
+    """
 
     source: str
     amount_out: int

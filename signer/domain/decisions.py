@@ -20,7 +20,10 @@ class Violation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approved:
-    """Every stateless rule agrees. `charges` must fit under `limits` in the same transaction that reserves the nonce."""
+    """Every stateless rule agrees.
+
+    `charges` must fit under `limits` in the same transaction that reserves the nonce.
+    """
 
     charges: tuple[Charge, ...]
     limits: tuple[RollingLimit, ...]

@@ -53,4 +53,7 @@ class BrokenError(SignerError):
 
 
 class ConfigurationError(SignerError):
-    """A settings, policy, certificate or ledger file cannot be used. Names file, place and what is allowed."""
+    """A settings, policy, certificate or ledger file cannot be used.
+
+    Names file, place and what is allowed.
+    """

@@ -13,7 +13,10 @@ Cursor = NewType("Cursor", int)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionEvent:
-    """`record` is the transaction as it is when the event is read; `state` and `previous` are those of the event."""
+    """`record` is the transaction as it is when the event is read.
+
+    `state` and `previous` are those of the event.
+    """
 
     cursor: Cursor
     at: UnixMs

@@ -16,7 +16,10 @@ from signer.domain.transactions import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionRecord:
-    """One row of the ledger. `signed` is set from SIGNED on; `block_number`, `reverted` and `fee_paid_wei` from MINED on."""
+    """One row of the ledger.
+
+    `signed` is set from SIGNED on; `block_number`, `reverted` and `fee_paid_wei` from MINED on.
+    """
 
     id: TransactionId
     account: AccountId

@@ -1,9 +1,7 @@
 """Transactions before and after signing. Plain values; encoding them is `decode.evm.envelope`'s work."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NewType
-
-from typing_extensions import override
 
 from signer.domain.accounts import Address
 
@@ -57,12 +55,10 @@ class EvmSignature:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedBytes:
-    """A signed transaction as it goes to a node. `raw` is broadcastable: it never reaches a log, an error or the audit file."""
+    """A signed transaction as it goes to a node.
 
-    raw: bytes
+    `raw` is broadcastable: it never reaches a log, an error or the audit file.
+    """
+
+    raw: bytes = field(repr=False)
     hash: str
-
-    @override
-    def __repr__(self) -> str:
-        """Name the hash only."""
-        return f"SignedBytes(hash={self.hash})"

@@ -12,8 +12,8 @@ from signer.domain.transactions import ClientName, TransactionId
 class AuditRecord:
     """One decision. Holds digests and decoded actions, never bytes that could be broadcast.
 
-    `verdict` is `approved`, `denied` or the name of an operator's act (`paused`, `policy_reloaded` …); `details` are
-    short texts, for example violations or the reason of a pause.
+    `verdict` is `approved`, `denied` or the name of an operator's act (`paused`, `policy_reloaded` …);
+    `details` are short texts, for example violations or the reason of a pause.
     """
 
     at: UnixMs
@@ -34,5 +34,8 @@ class Audit(Protocol):
     """An append-only trail."""
 
     async def append(self, record: AuditRecord) -> None:
-        """Make the record durable. Raises UnavailableError when it cannot be written: then nothing may be signed."""
+        """Make the record durable.
+
+        Raises UnavailableError when it cannot be written: then nothing may be signed.
+        """
         ...

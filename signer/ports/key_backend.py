@@ -1,4 +1,7 @@
-"""Keys as a port. A backend signs whole transactions for pinned accounts; there is no way to sign a bare hash."""
+"""Keys as a port.
+
+A backend signs whole transactions for pinned accounts; there is no way to sign a bare hash.
+"""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -10,9 +13,9 @@ from signer.domain.transactions import EvmSignature, UnsignedEvmTransaction
 class KeyBackend(Protocol):
     """Holds the keys of some accounts.
 
-    Every method raises UnavailableError when the backend is out of reach (nothing was signed), PreconditionError when a
-    person has to act first, and BrokenError when it holds another key than the pinned account. The caller verifies each
-    signature over its own digest before using it.
+    Every method raises UnavailableError when the backend is out of reach (nothing was signed),
+    PreconditionError when a person has to act first, and BrokenError when it holds another key than the
+    pinned account. The caller verifies each signature over its own digest before using it.
     """
 
     @property

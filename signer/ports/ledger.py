@@ -18,9 +18,9 @@ from signer.domain.transactions import ClientName, EvmPayload, IdempotencyKey, S
 class Reservation:
     """A nonce and a budget wanted for one transaction.
 
-    `request_digest` is SHA-256 over everything that the client sent; the same key with another digest is a misuse.
-    `replaces` names the transaction whose nonce is taken over (replacement, cancellation); its charges stay, `charges`
-    are what comes on top.
+    `request_digest` is SHA-256 over everything that the client sent; the same key with another digest is a
+    misuse. `replaces` names the transaction whose nonce is taken over (replacement, cancellation); its
+    charges stay, `charges` are what comes on top.
     """
 
     id: TransactionId
@@ -110,7 +110,10 @@ class Ledger(Protocol):
     """One durable book. Every method raises UnavailableError when the book cannot be written or read."""
 
     async def open_account(self, account: AccountId, first_nonce: int, now: UnixMs) -> AccountStatus:
-        """Make the account known, beginning at the chain's transaction count. Does nothing when it is known already."""
+        """Make the account known, beginning at the chain's transaction count.
+
+        Does nothing when it is known already.
+        """
         ...
 
     async def account(self, account: AccountId) -> AccountStatus | None:
@@ -140,7 +143,10 @@ class Ledger(Protocol):
     async def mark_signed(
         self, transaction: TransactionId, signed: SignedBytes, payload_hash: str, now: UnixMs
     ) -> TransactionRecord:
-        """Make the signature durable. Raises BrokenError if another payload was ever signed for this nonce."""
+        """Make the signature durable.
+
+        Raises BrokenError if another payload was ever signed for this nonce.
+        """
         ...
 
     async def release(self, transaction: TransactionId, now: UnixMs) -> None:
@@ -148,11 +154,17 @@ class Ledger(Protocol):
         ...
 
     async def apply(self, changes: Sequence[SlotChange], now: UnixMs) -> None:
-        """Record what the chain or the client said, all or nothing. A final receipt settles the charges of its nonce."""
+        """Record what the chain or the client said, all or nothing.
+
+        A final receipt settles the charges of its nonce.
+        """
         ...
 
     async def open_transactions(self, account: AccountId) -> Sequence[TransactionRecord]:
-        """Transactions whose signature is out and whose outcome is not final, by nonce, then in order of signing."""
+        """Transactions whose signature is out and whose outcome is not final.
+
+        Ordered by nonce, then by time of signing.
+        """
         ...
 
     async def usage(
@@ -162,7 +174,10 @@ class Ledger(Protocol):
         ...
 
     async def take_over_nonce(self, account: AccountId, nonce: int, now: UnixMs) -> None:
-        """Let the next nonce be `nonce` (operator's reconciliation). Raises BrokenError if a signature stands in the way."""
+        """Let the next nonce be `nonce` (operator's reconciliation).
+
+        Raises BrokenError if a signature stands in the way.
+        """
         ...
 
     def events(self, after: Cursor | None) -> AsyncIterator[TransactionEvent]:

@@ -1,0 +1,1 @@
+"""Words of the trader: values and life-cycle tables. Standard library only; no I/O, no clock."""

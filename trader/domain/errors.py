@@ -1,0 +1,43 @@
+"""The world's errors as the trader knows them. Our own mistakes are other exceptions and are never caught."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+class TraderError(Exception):
+    """Root of everything that the world may do to us."""
+
+
+class ConfigurationError(TraderError):
+    """A settings file, certificate or database cannot be used. Names file, place and what is allowed."""
+
+
+class ChainUnavailableError(TraderError):
+    """The node is out of reach or answers nonsense. Says nothing about what happened to a transaction."""
+
+
+class StoreUnavailableError(TraderError):
+    """PostgreSQL is out of reach; nothing was written."""
+
+
+class SignerUnavailableError(TraderError):
+    """The signer gave no verdict: it may or may not have signed. Ask again with the same key."""
+
+
+class SignerNotReadyError(TraderError):
+    """Somebody has to act at the signer first (paused account, device). Nothing was signed."""
+
+
+class LeaseLostError(TraderError):
+    """Another process has claimed the order since; this one must let go of it without writing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """One reason of the signer for saying no.
+
+    Stable code, and the signer's own words (rule, limit, actual, unit).
+    """
+
+    reason: str
+    metadata: Mapping[str, str]

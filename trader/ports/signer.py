@@ -1,0 +1,128 @@
+"""The signer as a port. Asking twice with the same key and content is always safe."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from trader.domain.errors import Refusal
+from trader.domain.ids import Address, IdempotencyKey, WalletId
+from trader.domain.quotes import TransactionDraft
+from trader.domain.time import UnixMs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwapBelief:
+    """What we believe a swap does; the signer compares it with the bytes."""
+
+    token_in: Address
+    token_out: Address
+    amount_in: int
+    minimum_out: int
+    quoted_out: int
+    quoted_at: UnixMs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalBelief:
+    """What we believe an approval does."""
+
+    token: Address
+    spender: Address
+    amount: int
+
+
+Belief: TypeAlias = SwapBelief | ApprovalBelief
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signed:
+    """The signer's answer. `raw` goes to a node and nowhere else."""
+
+    transaction_id: str
+    nonce: int
+    raw: bytes = field(repr=False)
+    transaction_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """The policy says no; every violated rule is listed."""
+
+    refusals: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowed:
+    """Verdict of `evaluate`: the signer would sign this now."""
+
+    actions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignerAccount:
+    """An account as the signer lists it. `state` is `active`, `paused`, `draining` or `retired`."""
+
+    wallet: WalletId
+    backend: str
+    state: str
+    pause_reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetLine:
+    """Use of one rolling limit of the signer's policy."""
+
+    resource: str
+    window_s: int
+    limit: int
+    used: int
+    unit: str
+
+
+class Signer(Protocol):
+    """Asks the signer.
+
+    Every method raises SignerUnavailableError (no verdict) or SignerNotReadyError (somebody must act first).
+    """
+
+    async def accounts(self) -> Sequence[SignerAccount]:
+        """Accounts that we have a grant for."""
+        ...
+
+    async def sign(
+        self, key: IdempotencyKey, wallet: WalletId, draft: TransactionDraft, belief: Belief
+    ) -> Signed | Refused:
+        """Ask for a signature."""
+        ...
+
+    async def evaluate(self, wallet: WalletId, draft: TransactionDraft, belief: Belief) -> Allowed | Refused:
+        """Ask for the verdict only."""
+        ...
+
+    async def replace(
+        self,
+        key: IdempotencyKey,
+        transaction_id: str,
+        max_fee_per_gas_wei: int,
+        max_priority_fee_per_gas_wei: int,
+    ) -> Signed | Refused:
+        """Same nonce and payload, higher fees."""
+        ...
+
+    async def cancel(
+        self,
+        key: IdempotencyKey,
+        transaction_id: str,
+        max_fee_per_gas_wei: int,
+        max_priority_fee_per_gas_wei: int,
+    ) -> Signed | Refused:
+        """Same nonce, an empty transfer to ourselves."""
+        ...
+
+    async def report_broadcast(self, transaction_id: str, transaction_hash: str) -> None:
+        """Tell the signer that a node has the bytes. A hint; failing changes nothing."""
+        ...
+
+    async def budget(self, wallet: WalletId) -> Sequence[BudgetLine]:
+        """What is left of the policy's rolling limits."""
+        ...
