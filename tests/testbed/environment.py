@@ -1,7 +1,7 @@
 """Makes `.venv` from the hashed requirements; refuses a package without a hash. Standard library only.
 
 Two stamps inside `.venv` say what it was made from: the requirements, and our own project's metadata. They
-are written last, so an interrupted run is simply done again, and a run that finds both unchanged does nothing.
+are written last: an interrupted run is simply done again, a run that finds both unchanged does nothing.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ def ensure(root: Path, say: Callable[[str], None]) -> None:
     wanted = _digest(_RECIPE, sys.version.split()[0], requirements.read_text(encoding="utf-8"))
     if not _stamped(venv / "requirements.stamp", wanted):
         _create(venv, python, say)
-        count = requirements.read_text(encoding="utf-8").count("==")
+        count = sum("==" in line[:60] for line in requirements.read_text(encoding="utf-8").splitlines())
         say(
             f"environment: installing about {count} packages, hashes verified; a minute or two the first time"
         )
@@ -56,7 +56,8 @@ def _create(venv: Path, python: Path, say: Callable[[str], None]) -> None:
     if done.returncode != 0:
         raise MissingToolError(
             "this Python cannot make a virtual environment; install its venv module (Debian, Ubuntu: "
-            f"`apt-get install python3-venv`), then run this again: {(done.stdout + done.stderr).strip()[-300:]}"
+            "`apt-get install python3-venv`), then run this again: "
+            f"{(done.stdout + done.stderr).strip()[-300:]}"
         )
 
 

@@ -1,0 +1,111 @@
+"""Programs as child processes: own group, own log file, ended by pid; refuses to touch any other process."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Child:
+    """One running program; `async with Child([...], log=path) as child:` ends it on every way out."""
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        *,
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        grace_s: float = 10,
+    ) -> None:
+        self._argv, self._env, self._cwd, self._grace_s = list(argv), env, cwd, grace_s
+        self.log_path = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    async def __aenter__(self) -> Self:
+        self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    def start(self) -> None:
+        """Starts the program; `env` is added to this process's environment; the log is appended to."""
+        with self.log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=self._cwd or ROOT,
+                env={**os.environ, **(self._env or {})},
+                start_new_session=True,  # a Ctrl-C at the terminal is ours to pass on, in our order
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._running().pid
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit code, negative for a signal; None while it runs."""
+        return self._running().poll()
+
+    def log(self) -> str:
+        """What the program wrote so far, stdout and stderr together."""
+        return self.log_path.read_text(encoding="utf-8", errors="replace")
+
+    def kill(self) -> None:
+        """SIGKILL, and reap: the crash that no handler sees."""
+        if self.returncode is None:
+            os.kill(self.pid, signal.SIGKILL)
+        self._running().wait()
+
+    async def wait(self, timeout_s: float = 60) -> int:
+        """The exit code, once it has ended by itself."""
+        return await asyncio.to_thread(self._running().wait, timeout_s)
+
+    async def stop(self) -> int:
+        """SIGTERM; after the grace SIGKILL. Safe to call again."""
+        process = self._running()
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGTERM)
+            try:
+                await asyncio.to_thread(process.wait, self._grace_s)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        return process.wait()
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            raise RuntimeError(f"{self._argv[0]} was not started")
+        return self._process
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that was free a moment ago."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+async def until(
+    condition: Callable[[], Awaitable[bool]], *, what: str, timeout_s: float = 30, every_s: float = 0.02
+) -> None:
+    """Waits until `condition` holds; a `TimeoutError` says `what` did not happen."""
+    deadline = time.monotonic() + timeout_s
+    while not await condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: not within {timeout_s} s")
+        await asyncio.sleep(every_s)

@@ -1,0 +1,252 @@
+"""A JSON-RPC proxy in front of anvil: geth's pool rules, scripted faults, lies; refuses to fail unscripted.
+
+Every call is recorded. Without a script it is transparent, but for the 10 % rule on replacements, `already known`, and
+transactions of a stuck nonce, which it keeps to itself until they are released.
+"""
+
+import asyncio
+import json
+from collections import defaultdict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self, TypeAlias, assert_never
+
+import aiohttp
+from aiohttp import web
+
+from tests.testbed import geth_rules
+from tests.testbed.faults import (
+    Delay,
+    DropAfter,
+    DropBefore,
+    Fault,
+    Hang,
+    HtmlBody,
+    NullResult,
+    Refuse,
+    Status,
+    Swallow,
+    WrongHash,
+    WrongId,
+)
+from tests.testbed.geth_rules import PooledTransaction
+from tests.testbed.packages import Json
+
+Answer: TypeAlias = dict[str, Json]
+Lie: TypeAlias = Callable[[list[Json], Json], Json]  # (params, true result) → told result
+
+SEND = "eth_sendRawTransaction"
+_MAX_BODY_BYTES = 32 * 2**20  # a chain state passes through
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call that reached the proxy, before any fault."""
+
+    method: str
+    params: list[Json]
+
+
+class RpcProxy:
+    """`async with RpcProxy(anvil.url) as proxy:` listens on `proxy.url`."""
+
+    def __init__(self, upstream: str) -> None:
+        self._upstream = upstream
+        self._faults: dict[str, deque[Fault]] = defaultdict(deque)
+        self._standing: dict[str, Fault] = {}
+        self._lies: dict[str, Lie] = {}
+        self._stuck: set[tuple[str, int]] = set()
+        self._kept: dict[tuple[str, int], PooledTransaction] = {}
+        self._closing = asyncio.Event()
+        self.calls: list[Call] = []
+        self.url = ""
+
+    async def __aenter__(self) -> Self:
+        app = web.Application(client_max_size=_MAX_BODY_BYTES)
+        app.router.add_post("/", self._serve)
+        self._client = aiohttp.ClientSession()
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        port: int = self._runner.addresses[0][1]
+        self.url = f"http://127.0.0.1:{port}"
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing.set()
+        await self._runner.cleanup()
+        await self._client.close()
+
+    def fault(self, method: str, fault: Fault, *, times: int | None = 1) -> None:
+        """The next `times` calls of `method` meet `fault`, in the order scripted; None: until `clear`."""
+        if times is None:
+            self._standing[method] = fault
+        else:
+            self._faults[method].extend([fault] * times)
+
+    def lie(self, method: str, told: Lie) -> None:
+        """Every result of `method` is replaced by `told(params, true_result)`, until `clear`."""
+        self._lies[method] = told
+
+    def clear(self) -> None:
+        """No more faults and lies; stuck nonces stay stuck."""
+        self._faults.clear()
+        self._standing.clear()
+        self._lies.clear()
+
+    def stick(self, sender: str, nonce: int) -> None:
+        """Transactions of this nonce are taken, shown as pending, replaced under geth's rule, and never mined."""
+        self._stuck.add((sender.lower(), nonce))
+
+    async def release(self) -> None:
+        """Hands every kept transaction to the node and sticks no nonce any more."""
+        kept, self._kept = self._kept, {}
+        self._stuck.clear()
+        for transaction in sorted(kept.values(), key=lambda pooled: pooled.nonce):
+            await self._ask({"jsonrpc": "2.0", "id": 1, "method": SEND, "params": [transaction.raw]})
+
+    def count(self, method: str) -> int:
+        """How often `method` was called."""
+        return sum(call.method == method for call in self.calls)
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        body: Answer | list[Answer] = await request.json()
+        if isinstance(body, dict):
+            return await self._one(request, body)
+        # A batch meets the rules and lies, not the faults: those are scripted per HTTP call.
+        answers = [self._told(item, await self._ruled(self._record(item))) for item in body]
+        return web.json_response(answers)
+
+    async def _one(self, request: web.Request, body: Answer) -> web.StreamResponse:
+        method = str(self._record(body)["method"])
+        fault = self._next_fault(method)
+        match fault:
+            case None:
+                return web.json_response(self._told(body, await self._ruled(body)))
+            case DropBefore():
+                return _cut(request)
+            case DropAfter():
+                await self._ruled(body)
+                return _cut(request)
+            case Status(code=code, retry_after_s=retry_after_s):
+                headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
+                return web.Response(status=code, text="scripted", headers=headers)
+            case HtmlBody():
+                return web.Response(text="<html><body>Please log in</body></html>", content_type="text/html")
+            case Hang():
+                await self._closing.wait()
+                return _cut(request)
+            case Delay(seconds=seconds):
+                await asyncio.sleep(seconds)
+                return web.json_response(self._told(body, await self._ruled(body)))
+            case WrongId():
+                return web.json_response({**await self._ruled(body), "id": 987_654_321})
+            case NullResult():
+                await self._ruled(body)
+                return web.json_response(_result(body, None))
+            case WrongHash():
+                await self._ruled(body)
+                return web.json_response(_result(body, "0x" + "ab" * 32))
+            case Swallow():
+                transaction = geth_rules.parse(_first_param(body))
+                return web.json_response(_result(body, None if transaction is None else transaction.tx_hash))
+            case Refuse(code=code, message=message):
+                return web.json_response(_error(body, code, message))
+            case _:
+                assert_never(fault)
+
+    def _record(self, body: Answer) -> Answer:
+        self.calls.append(Call(method=str(body["method"]), params=_params(body)))
+        return body
+
+    def _next_fault(self, method: str) -> Fault | None:
+        queued = self._faults[method]
+        return queued.popleft() if queued else self._standing.get(method)
+
+    def _told(self, body: Answer, answer: Answer) -> Answer:
+        lie = self._lies.get(str(body["method"]))
+        if lie is None or "result" not in answer:
+            return answer
+        return {**answer, "result": lie(_params(body), answer["result"])}
+
+    async def _ruled(self, body: Answer) -> Answer:
+        if body["method"] == "eth_getTransactionByHash":
+            kept = next((tx for tx in self._kept.values() if tx.tx_hash == _first_param(body)), None)
+            return await self._ask(body) if kept is None else _result(body, _as_pending(kept))
+        transaction = geth_rules.parse(_first_param(body)) if body["method"] == SEND else None
+        if transaction is None:
+            return await self._ask(body)
+        slot = (transaction.sender, transaction.nonce)
+        pooled = self._kept.get(slot) or await self._pooled(*slot)
+        refused = None if pooled is None else geth_rules.objection(pooled, transaction)
+        if refused is not None:
+            return _error(body, *refused)
+        if slot in self._stuck:
+            self._kept[slot] = transaction
+            return _result(body, transaction.tx_hash)
+        return await self._ask(body)
+
+    async def _pooled(self, sender: str, nonce: int) -> PooledTransaction | None:
+        answer = await self._ask({"jsonrpc": "2.0", "id": 1, "method": "txpool_content", "params": []})
+        content = answer["result"]
+        assert isinstance(content, dict)
+        for part in content.values():
+            by_sender = {} if not isinstance(part, dict) else {who.lower(): txs for who, txs in part.items()}
+            of_sender = by_sender.get(sender)
+            found = of_sender.get(str(nonce)) if isinstance(of_sender, dict) else None
+            if isinstance(found, dict) and "maxFeePerGas" in found:
+                return PooledTransaction(
+                    sender=sender,
+                    nonce=nonce,
+                    max_fee_per_gas_wei=int(str(found["maxFeePerGas"]), 16),
+                    max_priority_fee_per_gas_wei=int(str(found["maxPriorityFeePerGas"]), 16),
+                    tx_hash=str(found["hash"]),
+                    raw="",
+                )
+        return None
+
+    async def _ask(self, body: Answer) -> Answer:
+        async with self._client.post(self._upstream, json=body) as response:
+            answer: Answer = json.loads(await response.read())
+            return answer
+
+
+def _cut(request: web.Request) -> web.StreamResponse:
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()  # nobody reads it any more
+
+
+def _params(body: Answer) -> list[Json]:
+    params = body.get("params", [])
+    return params if isinstance(params, list) else []
+
+
+def _first_param(body: Answer) -> str:
+    params = _params(body)
+    return str(params[0]) if params else ""
+
+
+def _result(body: Answer, result: Json) -> Answer:
+    return {"jsonrpc": "2.0", "id": body.get("id"), "result": result}
+
+
+def _error(body: Answer, code: int, message: str) -> Answer:
+    return {"jsonrpc": "2.0", "id": body.get("id"), "error": {"code": code, "message": message}}
+
+
+def _as_pending(transaction: PooledTransaction) -> Json:
+    return {
+        "hash": transaction.tx_hash,
+        "from": transaction.sender,
+        "nonce": hex(transaction.nonce),
+        "blockHash": None,
+        "blockNumber": None,
+        "maxFeePerGas": hex(transaction.max_fee_per_gas_wei),
+        "maxPriorityFeePerGas": hex(transaction.max_priority_fee_per_gas_wei),
+        "type": "0x2",
+    }
