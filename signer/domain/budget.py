@@ -7,8 +7,10 @@ from typing import NewType
 from signer.domain.accounts import Address
 
 Resource = NewType("Resource", str)
-"""What a limit counts: `token:0x…` in base units, `fee` in wei, `transactions` as a count."""
+"""What a limit counts: `token:0x…` in base units, `native` and `fee` in wei, `transactions` as a count."""
 
+NATIVE = Resource("native")
+"""Native coin that leaves the account by transfer; fees are a resource of their own."""
 FEE = Resource("fee")
 TRANSACTIONS = Resource("transactions")
 
