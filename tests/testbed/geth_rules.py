@@ -1,6 +1,6 @@
 """What geth's transaction pool says and anvil does not: the 10 % rule for replacements; refuses nothing else.
 
-Pure. go-ethereum, core/txpool/legacypool: a replacement must raise both the fee cap and the tip by `PRICE_BUMP`.
+Pure. go-ethereum, core/txpool/legacypool: a replacement must raise both the fee cap and the tip.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ UNDERPRICED = (-32000, "replacement transaction underpriced")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PooledTransaction:
-    """The part of an EIP-1559 transaction that the pool looks at; fees in wei per gas, `sender` lower case."""
+    """What the pool looks at in an EIP-1559 transaction; fees in wei per gas, `sender` lower case."""
 
     sender: str
     nonce: int
@@ -27,7 +27,7 @@ class PooledTransaction:
 
 
 def parse(raw: str) -> PooledTransaction | None:
-    """The pool's view of a signed type-2 transaction; None for anything else, which the node itself will judge."""
+    """The pool's view of a signed type-2 transaction; None for what the node itself has to judge."""
     data = bytes.fromhex(raw.removeprefix("0x"))
     if data[:1] != b"\x02":
         return None
@@ -41,7 +41,7 @@ def parse(raw: str) -> PooledTransaction | None:
         nonce=int.from_bytes(fields[1]),
         max_priority_fee_per_gas_wei=int.from_bytes(fields[2]),
         max_fee_per_gas_wei=int.from_bytes(fields[3]),
-        tx_hash="0x" + keccak(data).hex(),
+        tx_hash=transaction_hash(raw),
         raw=raw,
     )
 
@@ -53,6 +53,11 @@ def objection(pooled: PooledTransaction, offered: PooledTransaction) -> tuple[in
     fee = (pooled.max_fee_per_gas_wei, offered.max_fee_per_gas_wei)
     tip = (pooled.max_priority_fee_per_gas_wei, offered.max_priority_fee_per_gas_wei)
     return None if all(_bumped(old, new) for old, new in (fee, tip)) else UNDERPRICED
+
+
+def transaction_hash(raw: str) -> str:
+    """The hash of a raw transaction, both `0x` hex."""
+    return "0x" + keccak(hexstr=raw).hex()
 
 
 def _bumped(old: int, new: int) -> bool:

@@ -1,7 +1,7 @@
 """A JSON-RPC proxy in front of anvil: geth's pool rules, scripted faults, lies; refuses to fail unscripted.
 
-Every call is recorded. Without a script it is transparent, but for the 10 % rule on replacements, `already known`, and
-transactions of a stuck nonce, which it keeps to itself until they are released.
+Every call is recorded. Without a script it is transparent, but for the 10 % rule on replacements, `already
+known`, and transactions of a stuck nonce, which it keeps to itself until they are released.
 """
 
 import asyncio
@@ -10,30 +10,16 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self, TypeAlias, assert_never
+from typing import Self, TypeAlias
 
 import aiohttp
 from aiohttp import web
 
 from tests.testbed import geth_rules
-from tests.testbed.faults import (
-    Delay,
-    DropAfter,
-    DropBefore,
-    Fault,
-    Hang,
-    HtmlBody,
-    NullResult,
-    Refuse,
-    Status,
-    Swallow,
-    WrongHash,
-    WrongId,
-)
+from tests.testbed.faults import Answer, Exchange, Fault
 from tests.testbed.geth_rules import PooledTransaction
 from tests.testbed.packages import Json
 
-Answer: TypeAlias = dict[str, Json]
 Lie: TypeAlias = Callable[[list[Json], Json], Json]  # (params, true result) → told result
 
 SEND = "eth_sendRawTransaction"
@@ -99,7 +85,7 @@ class RpcProxy:
         self._lies.clear()
 
     def stick(self, sender: str, nonce: int) -> None:
-        """Transactions of this nonce are taken, shown as pending, replaced under geth's rule, and never mined."""
+        """Transactions of this nonce are shown as pending, replaceable under geth's rule, and never mined."""
         self._stuck.add((sender.lower(), nonce))
 
     async def release(self) -> None:
@@ -122,42 +108,14 @@ class RpcProxy:
         return web.json_response(answers)
 
     async def _one(self, request: web.Request, body: Answer) -> web.StreamResponse:
-        method = str(self._record(body)["method"])
-        fault = self._next_fault(method)
-        match fault:
-            case None:
-                return web.json_response(self._told(body, await self._ruled(body)))
-            case DropBefore():
-                return _cut(request)
-            case DropAfter():
-                await self._ruled(body)
-                return _cut(request)
-            case Status(code=code, retry_after_s=retry_after_s):
-                headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
-                return web.Response(status=code, text="scripted", headers=headers)
-            case HtmlBody():
-                return web.Response(text="<html><body>Please log in</body></html>", content_type="text/html")
-            case Hang():
-                await self._closing.wait()
-                return _cut(request)
-            case Delay(seconds=seconds):
-                await asyncio.sleep(seconds)
-                return web.json_response(self._told(body, await self._ruled(body)))
-            case WrongId():
-                return web.json_response({**await self._ruled(body), "id": 987_654_321})
-            case NullResult():
-                await self._ruled(body)
-                return web.json_response(_result(body, None))
-            case WrongHash():
-                await self._ruled(body)
-                return web.json_response(_result(body, "0x" + "ab" * 32))
-            case Swallow():
-                transaction = geth_rules.parse(_first_param(body))
-                return web.json_response(_result(body, None if transaction is None else transaction.tx_hash))
-            case Refuse(code=code, message=message):
-                return web.json_response(_error(body, code, message))
-            case _:
-                assert_never(fault)
+        fault = self._next_fault(str(self._record(body)["method"]))
+
+        async def ask() -> Answer:
+            return self._told(body, await self._ruled(body))
+
+        if fault is None:
+            return web.json_response(await ask())
+        return await fault.meet(Exchange(request=request, body=body, ask=ask, closing=self._closing))
 
     def _record(self, body: Answer) -> Answer:
         self.calls.append(Call(method=str(body["method"]), params=_params(body)))
@@ -174,10 +132,19 @@ class RpcProxy:
         return {**answer, "result": lie(_params(body), answer["result"])}
 
     async def _ruled(self, body: Answer) -> Answer:
-        if body["method"] == "eth_getTransactionByHash":
-            kept = next((tx for tx in self._kept.values() if tx.tx_hash == _first_param(body)), None)
-            return await self._ask(body) if kept is None else _result(body, _as_pending(kept))
-        transaction = geth_rules.parse(_first_param(body)) if body["method"] == SEND else None
+        match body["method"]:
+            case "eth_sendRawTransaction":
+                return await self._submit(body)
+            case "eth_getTransactionByHash":
+                kept = next((tx for tx in self._kept.values() if tx.tx_hash == _first_param(body)), None)
+                return await self._ask(body) if kept is None else _result(body, _as_pending(kept))
+            case "eth_getTransactionCount":
+                return self._count_kept(body, await self._ask(body))
+            case _:
+                return await self._ask(body)
+
+    async def _submit(self, body: Answer) -> Answer:
+        transaction = geth_rules.parse(_first_param(body))
         if transaction is None:
             return await self._ask(body)
         slot = (transaction.sender, transaction.nonce)
@@ -189,6 +156,15 @@ class RpcProxy:
             self._kept[slot] = transaction
             return _result(body, transaction.tx_hash)
         return await self._ask(body)
+
+    def _count_kept(self, body: Answer, answer: Answer) -> Answer:
+        """The pending count goes past what is kept, as it would if the node itself had it."""
+        if "pending" not in _params(body) or "result" not in answer:
+            return answer
+        count = int(str(answer["result"]), 16)
+        while (_first_param(body).lower(), count) in self._kept:
+            count += 1
+        return {**answer, "result": hex(count)}
 
     async def _pooled(self, sender: str, nonce: int) -> PooledTransaction | None:
         answer = await self._ask({"jsonrpc": "2.0", "id": 1, "method": "txpool_content", "params": []})
@@ -213,12 +189,6 @@ class RpcProxy:
         async with self._client.post(self._upstream, json=body) as response:
             answer: Answer = json.loads(await response.read())
             return answer
-
-
-def _cut(request: web.Request) -> web.StreamResponse:
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response()  # nobody reads it any more
 
 
 def _params(body: Answer) -> list[Json]:

@@ -1,0 +1,67 @@
+"""Fixtures of the test bed, and the counts by folder; refuses to start what no test asked for.
+
+`anvil` is a bare chain of its own for each test. Asking for `world` too puts Uniswap on it; `rpc_proxy`
+stands in front of it. `bed` is everything at once.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import pytest_asyncio
+
+from tests.testbed.anvil import Anvil
+from tests.testbed.bed import Bed, uniswap_state
+from tests.testbed.counts import summary_lines
+from tests.testbed.parts import require
+from tests.testbed.postgres import PostgresServer, postgres_server
+from tests.testbed.rpc_proxy import RpcProxy
+from tests.testbed.uniswap import UniswapState, World
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session", name="uniswap")
+async def _uniswap() -> UniswapState:
+    require("anvil")
+    return await uniswap_state()
+
+
+@pytest.fixture(scope="session", name="postgres")
+def _postgres() -> Iterator[PostgresServer]:
+    require("postgres")
+    with postgres_server() as server:
+        yield server
+
+
+@pytest_asyncio.fixture
+async def anvil() -> AsyncIterator[Anvil]:
+    require("anvil")
+    async with Anvil() as chain:
+        yield chain
+
+
+@pytest_asyncio.fixture
+async def world(anvil: Anvil, uniswap: UniswapState) -> World:
+    await anvil.load_state(uniswap.dump)
+    return uniswap.world
+
+
+@pytest_asyncio.fixture
+async def rpc_proxy(anvil: Anvil) -> AsyncIterator[RpcProxy]:
+    async with RpcProxy(anvil.url) as proxy:
+        yield proxy
+
+
+@pytest_asyncio.fixture
+async def postgres_dsn(postgres: PostgresServer) -> AsyncIterator[str]:
+    async with postgres.database() as dsn:
+        yield dsn
+
+
+@pytest_asyncio.fixture
+async def bed(uniswap: UniswapState, postgres: PostgresServer) -> AsyncIterator[Bed]:
+    async with Bed.start(state=uniswap, postgres=postgres) as started:
+        yield started
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in summary_lines(terminalreporter):
+        terminalreporter.write_line(line)
