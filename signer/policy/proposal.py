@@ -15,7 +15,8 @@ from signer.domain.transactions import EvmPayload
 class Proposal:
     """One transaction to be judged, with the moment and the chain as the signer sees them.
 
-    `quotes` are the references for a swap (empty for everything else), `usage` the rolling amounts of the account.
+    `quotes` are the references for a swap (empty for everything else), `usage` the rolling amounts of the
+    account.
     """
 
     account: AccountId

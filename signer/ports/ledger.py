@@ -1,6 +1,6 @@
 """The ledger of signatures as a port: nonces, slots and budget, each change durable before it is answered."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -180,6 +180,6 @@ class Ledger(Protocol):
         """
         ...
 
-    def events(self, after: Cursor | None) -> AsyncIterator[TransactionEvent]:
+    def events(self, after: Cursor | None) -> AsyncGenerator[TransactionEvent, None]:
         """Life-cycle changes after the cursor, for ever; None begins with the next one."""
         ...

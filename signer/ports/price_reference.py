@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from signer.domain.accounts import Address
 from signer.domain.actions import Swap
 from signer.domain.chain import Head, ReferenceQuote
 
@@ -14,9 +15,10 @@ class PriceReference(Protocol):
         """Name in decisions and audit, for example `pool_quote`."""
         ...
 
-    async def quote(self, swap: Swap, head: Head) -> ReferenceQuote | None:
+    async def quote(self, swap: Swap, via: Address, head: Head) -> ReferenceQuote | None:
         """What the swap returns at `head`; None when this source has no price for it (no pool, call reverts).
 
-        Raises UnavailableError when the source is out of reach: that is not "no price".
+        `via` is the contract that the policy names for quotes of this router: QuoterV2 for SwapRouter02, the router
+        itself for v2. Raises UnavailableError when the source is out of reach: that is not "no price".
         """
         ...

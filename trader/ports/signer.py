@@ -45,6 +45,19 @@ class Signed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignerRecord:
+    """What the signer's own ledger knows under one of our keys; no bytes.
+
+    `state` is the name of the slot's state, for example `signed`, `mined`, `final`, `released` or `replaced`.
+    """
+
+    transaction_id: str
+    transaction_hash: str
+    nonce: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
     """The policy says no; every violated rule is listed."""
 
@@ -117,6 +130,10 @@ class Signer(Protocol):
         max_priority_fee_per_gas_wei: int,
     ) -> Signed | Refused:
         """Same nonce, an empty transfer to ourselves."""
+        ...
+
+    async def lookup(self, key: IdempotencyKey) -> SignerRecord | None:
+        """What was signed under this key, without signing anything; None when the signer never did."""
         ...
 
     async def report_broadcast(self, transaction_id: str, transaction_hash: str) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from trader.domain.ids import AssetId, WalletId
+from trader.domain.ids import Address, AssetId, WalletId
 from trader.domain.quotes import Quote, TransactionDraft
 
 
@@ -50,4 +50,14 @@ class Venue(Protocol):
 
     def build(self, quote: Quote, fees: Fees, deadline_s: int) -> TransactionDraft:
         """The swap of `quote`, paid to the quote's own wallet; reverts after `deadline_s` (unix s)."""
+        ...
+
+
+class TokenApprovals(Protocol):
+    """Builds the approval that a swap needs first; exact amounts only."""
+
+    def build(
+        self, token: Address, spender: Address, amount: int, fees: Fees, deadline_s: int
+    ) -> TransactionDraft:
+        """Set the allowance of `spender` to `amount`; `deadline_s` (unix seconds) is ours, no chain knows it."""
         ...

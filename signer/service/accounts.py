@@ -1,0 +1,133 @@
+"""The accounts that this signer serves, and whether each signs now. A pause takes effect before it is answered."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from signer.domain.accounts import Account, AccountId, AccountState, evm_chain_id
+from signer.domain.errors import BrokenError, NotFoundError, PreconditionError
+from signer.domain.reasons import FailReason
+from signer.ports.chain_view import ChainView
+from signer.ports.clock import Clock
+from signer.ports.key_backend import KeyBackend
+from signer.ports.ledger import AccountStatus, Ledger
+from signer.ports.price_reference import PriceReference
+
+_CHANGES_KEPT = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """An account with everything that signing for it needs."""
+
+    account: Account
+    backend: KeyBackend
+    chain: ChainView
+    references: tuple[PriceReference, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountView:
+    """An account as a client sees it."""
+
+    account: Account
+    state: AccountState
+    reason: str
+
+
+class Accounts:
+    """Directory of accounts. The ledger is the truth about their state; a copy here answers without I/O."""
+
+    def __init__(self, *, bindings: Iterable[Binding], ledger: Ledger, clock: Clock) -> None:
+        self._bindings: Mapping[AccountId, Binding] = {binding.account.id: binding for binding in bindings}
+        self._ledger = ledger
+        self._clock = clock
+        self._states: dict[AccountId, tuple[AccountState, str]] = {}
+        self._opening: dict[AccountId, asyncio.Lock] = {account: asyncio.Lock() for account in self._bindings}
+        self._subscribers: set[asyncio.Queue[AccountView]] = set()
+
+    def ids(self) -> tuple[AccountId, ...]:
+        """Every account, in the order of the settings."""
+        return tuple(self._bindings)
+
+    def chosen(self, account: AccountId | None) -> tuple[AccountId, ...]:
+        """The one account, or all for None. Raises NotFoundError."""
+        return self.ids() if account is None else (self.binding(account).account.id,)
+
+    def signs(self, account: AccountId) -> bool:
+        """Whether the account signs now."""
+        return self.view(account).state is AccountState.ACTIVE
+
+    def binding(self, account: AccountId) -> Binding:
+        """Everything about one account. Raises NotFoundError."""
+        try:
+            return self._bindings[account]
+        except KeyError:
+            raise NotFoundError(f"{account} is not an account of this signer") from None
+
+    def view(self, account: AccountId) -> AccountView:
+        """State of one account; one that could not be opened yet counts as paused."""
+        state, reason = self._states.get(account, (AccountState.PAUSED, "its chain has not been seen yet"))
+        return AccountView(account=self.binding(account).account, state=state, reason=reason)
+
+    async def ensure_open(self, account: AccountId) -> None:
+        """Begin the account's nonces at the chain's count, once. Raises UnavailableError while its node is away."""
+        if account in self._states:
+            return
+        async with self._opening[account]:
+            if account in self._states:
+                return
+            status = await self._ledger.account(account) or await self._open(account)
+            self._remember(account, status.state, status.reason)
+
+    def require_signing(self, account: AccountId) -> None:
+        """Raise PreconditionError unless the account signs now."""
+        view = self.view(account)
+        if view.state is AccountState.RETIRED:
+            raise PreconditionError(FailReason.ACCOUNT_RETIRED, f"{account} is retired and signs never again")
+        if view.state is not AccountState.ACTIVE:
+            raise PreconditionError(FailReason.ACCOUNT_PAUSED, f"{account} is {view.state}: {view.reason}")
+
+    async def pause(self, account: AccountId, reason: str) -> None:
+        """Stop signing for the account, at once here and durably in the ledger."""
+        self.binding(account)
+        self._remember(account, AccountState.PAUSED, reason)
+        await self._ledger.pause(account, reason, self._clock.now())
+
+    async def resume(self, account: AccountId) -> None:
+        """Let the account sign again."""
+        self.binding(account)
+        await self.ensure_open(account)
+        await self._ledger.resume(account, self._clock.now())
+        self._remember(account, AccountState.ACTIVE, "")
+
+    @asynccontextmanager
+    async def changes(self) -> AsyncIterator["asyncio.Queue[AccountView]"]:
+        """Queue of the accounts whose state changes from now on; the oldest is dropped when nobody reads."""
+        queue: asyncio.Queue[AccountView] = asyncio.Queue(maxsize=_CHANGES_KEPT)
+        self._subscribers.add(queue)
+        try:
+            yield queue
+        finally:
+            self._subscribers.discard(queue)
+
+    async def _open(self, account: AccountId) -> AccountStatus:
+        binding = self.binding(account)
+        expected = evm_chain_id(binding.account.chain)
+        if (actual := await binding.chain.chain_id()) != expected:
+            raise BrokenError(FailReason.BROKEN, f"node of {account} is on chain {actual}, not on {expected}")
+        head = await binding.chain.head()
+        count = await binding.chain.transaction_count(binding.account.address, head.number)
+        return await self._ledger.open_account(account, count, self._clock.now())
+
+    def _remember(self, account: AccountId, state: AccountState, reason: str) -> None:
+        changed = self._states.get(account) != (state, reason)
+        self._states[account] = (state, reason)
+        if not changed:
+            return
+        view = self.view(account)
+        for queue in self._subscribers:
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(view)

@@ -1,0 +1,30 @@
+"""CancelTransaction: same nonce, an empty transfer of nothing to oneself."""
+
+from signer.domain.accounts import address_of
+from signer.domain.records import TransactionRecord
+from signer.domain.requests import FeeBumpRequest
+from signer.domain.slots import TransactionKind
+from signer.domain.transactions import EvmPayload
+from signer.policy.replacement import judge_cancellation
+from signer.service.take_over_nonce import Takeover
+
+_TRANSFER_GAS = 21_000
+
+
+def _payload(earlier: TransactionRecord, request: FeeBumpRequest) -> EvmPayload:
+    return EvmPayload(
+        to=address_of(earlier.account),
+        value_wei=0,
+        data=b"",
+        gas_limit=_TRANSFER_GAS,
+        max_fee_per_gas_wei=request.max_fee_per_gas_wei,
+        max_priority_fee_per_gas_wei=request.max_priority_fee_per_gas_wei,
+    )
+
+
+CANCELLATION = Takeover(
+    method="CancelTransaction",
+    kind=TransactionKind.CANCELLATION,
+    payload=_payload,
+    judge=judge_cancellation,
+)

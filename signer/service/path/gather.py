@@ -1,0 +1,59 @@
+"""Step 3: what the rules need to know of the world: the latest block, and prices that the client does not control."""
+
+import asyncio
+
+from signer.domain.accounts import AccountId
+from signer.domain.actions import Action, NotUnderstood, Swap
+from signer.domain.budget import Usage
+from signer.domain.chain import Head, ReferenceQuote
+from signer.domain.claims import Claim
+from signer.domain.transactions import EvmPayload
+from signer.policy.model import Policy
+from signer.policy.proposal import Proposal
+from signer.ports.clock import Clock
+from signer.service.accounts import Accounts, Binding
+
+
+class Gather:
+    """Builds the proposal that is judged."""
+
+    def __init__(self, *, accounts: Accounts, clock: Clock) -> None:
+        self._accounts = accounts
+        self._clock = clock
+
+    async def __call__(
+        self,
+        *,
+        policy: Policy,
+        account: AccountId,
+        payload: EvmPayload,
+        claim: Claim,
+        action: Action | NotUnderstood,
+        usage: Usage,
+    ) -> Proposal:
+        """Raises UnavailableError when the account's node is out of reach: no verdict without a view."""
+        binding = self._accounts.binding(account)
+        head = await binding.chain.head()
+        return Proposal(
+            account=account,
+            payload=payload,
+            claim=claim,
+            action=action,
+            head=head,
+            quotes=await _quotes(policy, account, binding, action, head),
+            usage=usage,
+            now=self._clock.now(),
+        )
+
+
+async def _quotes(
+    policy: Policy, account: AccountId, binding: Binding, action: Action | NotUnderstood, head: Head
+) -> tuple[ReferenceQuote, ...]:
+    rules = policy.account(account)
+    if not isinstance(action, Swap) or rules is None:
+        return ()
+    via = rules.price_source(action.router)
+    if via is None:
+        return ()
+    answers = await asyncio.gather(*(reference.quote(action, via, head) for reference in binding.references))
+    return tuple(answer for answer in answers if answer is not None)

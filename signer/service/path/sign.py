@@ -1,0 +1,88 @@
+"""Step 6: record the decision, sign, check, make the signature durable. Only then is there anything to answer."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from signer.decode.evm.envelope import encode_signed, signing_hash
+from signer.decode.evm.recovery import recover_address
+from signer.domain.decisions import Denied
+from signer.domain.errors import BrokenError
+from signer.domain.reasons import FailReason
+from signer.domain.records import TransactionRecord
+from signer.domain.time import UnixMs
+from signer.domain.transactions import EvmSignature, SignedBytes
+from signer.ports.audit import Audit, AuditRecord
+from signer.ports.clock import Clock
+from signer.ports.ledger import Ledger
+from signer.service.accounts import Accounts, Binding
+
+Recheck = Callable[[], Awaitable[Denied | None]]
+"""Judges the same request again; a denial destroys the signature unsent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignLimits:
+    """`recheck_after_ms`: a signature that took longer than this is judged again before it is used."""
+
+    recheck_after_ms: int = 2_000
+
+
+class Sign:
+    """Turns a reserved slot into a signed one, or gives the slot back."""
+
+    def __init__(
+        self, *, accounts: Accounts, ledger: Ledger, audit: Audit, clock: Clock, limits: SignLimits
+    ) -> None:
+        self._accounts = accounts
+        self._ledger = ledger
+        self._audit = audit
+        self._clock = clock
+        self._limits = limits
+
+    async def __call__(
+        self, reserved: TransactionRecord, decision: AuditRecord, recheck: Recheck
+    ) -> TransactionRecord | Denied:
+        """Signed record, or the denial of a recheck. On any error the slot is given back: no signature has left."""
+        kept = False
+        try:
+            await self._audit.append(decision)
+            started = self._clock.now()
+            signed, payload_hash = await self._signature(reserved)
+            self._accounts.require_signing(reserved.account)
+            denied = await self._late(started, recheck)
+            if denied is not None:
+                return denied
+            record = await self._ledger.mark_signed(reserved.id, signed, payload_hash, self._clock.now())
+            kept = True
+        finally:
+            if not kept:
+                await self._give_back(reserved)
+        return record
+
+    async def _late(self, started: UnixMs, recheck: Recheck) -> Denied | None:
+        if self._clock.now() - started <= self._limits.recheck_after_ms:
+            return None
+        return await recheck()
+
+    async def _signature(self, reserved: TransactionRecord) -> tuple[SignedBytes, str]:
+        binding = self._accounts.binding(reserved.account)
+        signature = await binding.backend.sign_evm(reserved.account, reserved.unsigned)
+        digest = signing_hash(reserved.unsigned)
+        _verify(binding, digest, signature)
+        return encode_signed(reserved.unsigned, signature), "0x" + digest.hex()
+
+    async def _give_back(self, reserved: TransactionRecord) -> None:
+        current = await self._ledger.get(reserved.id)
+        # After a failed commit the mark may have become durable all the same; then the slot stays signed for ever.
+        if current is not None and current.state is reserved.state:
+            await self._ledger.release(reserved.id, self._clock.now())
+
+
+def _verify(binding: Binding, digest: bytes, signature: EvmSignature) -> None:
+    try:
+        recovered = recover_address(digest, signature)
+    except ValueError as error:
+        raise BrokenError(FailReason.SIGNATURE_INVALID, f"{binding.backend.name}: {error}") from error
+    if recovered != binding.account.address:
+        text = f"{binding.backend.name} signed as {recovered}, the account is {binding.account.address}"
+        raise BrokenError(FailReason.SIGNATURE_INVALID, text)

@@ -1,0 +1,69 @@
+"""Pause and Resume: whether accounts sign. Durable, audited, in effect before the answer."""
+
+from signer.domain.accounts import AccountId, AccountState
+from signer.ports.audit import Audit
+from signer.ports.clock import Clock
+from signer.service.accounts import Accounts
+from signer.service.clients import Client, Role
+from signer.service.path.record import operator_act
+from signer.service.policies import Policies
+
+
+class Pause:
+    """Stops signing."""
+
+    def __init__(self, *, accounts: Accounts, policies: Policies, audit: Audit, clock: Clock) -> None:
+        self._accounts = accounts
+        self._policies = policies
+        self._audit = audit
+        self._clock = clock
+
+    async def __call__(self, client: Client, account: AccountId | None, reason: str) -> tuple[AccountId, ...]:
+        """Pause one account, or all with None; returns those that are paused now."""
+        client.require_role(Role.ADMIN, "Pause")
+        for each in self._accounts.chosen(account):
+            await self._accounts.pause(each, reason or "paused by an operator")
+        # Stopping must work even when the trail does not: it is written after the pause has taken effect.
+        await self._audit.append(
+            operator_act(
+                client=client.name,
+                method="Pause",
+                account=account,
+                details=(reason,),
+                policy_hash=self._policies.current.hash,
+                at=self._clock.now(),
+            )
+        )
+        return paused(self._accounts)
+
+
+class Resume:
+    """Lets accounts sign again."""
+
+    def __init__(self, *, accounts: Accounts, policies: Policies, audit: Audit, clock: Clock) -> None:
+        self._accounts = accounts
+        self._policies = policies
+        self._audit = audit
+        self._clock = clock
+
+    async def __call__(self, client: Client, account: AccountId | None) -> tuple[AccountId, ...]:
+        """Resume one account, or all with None; returns those that are still paused."""
+        client.require_role(Role.ADMIN, "Resume")
+        await self._audit.append(
+            operator_act(
+                client=client.name,
+                method="Resume",
+                account=account,
+                details=(),
+                policy_hash=self._policies.current.hash,
+                at=self._clock.now(),
+            )
+        )
+        for each in self._accounts.chosen(account):
+            await self._accounts.resume(each)
+        return paused(self._accounts)
+
+
+def paused(accounts: Accounts) -> tuple[AccountId, ...]:
+    """Accounts that do not sign now because they are paused."""
+    return tuple(each for each in accounts.ids() if accounts.view(each).state is AccountState.PAUSED)

@@ -1,0 +1,35 @@
+"""The policy in force. A reload replaces it whole or not at all; a request is judged wholly by one version."""
+
+from signer.policy.load import load
+from signer.policy.model import Policy
+from signer.ports.policy_source import PolicySource
+
+
+class Policies:
+    """Holds the policy in force."""
+
+    def __init__(self, *, source: PolicySource, first: Policy) -> None:
+        self._source = source
+        self._current = first
+
+    @classmethod
+    async def open(cls, source: PolicySource) -> "Policies":
+        """Begin with the file as it is now. Raises ConfigurationError with every mistake and every open door."""
+        return cls(source=source, first=await _read(source))
+
+    @property
+    def current(self) -> Policy:
+        """The version that a request takes once and keeps."""
+        return self._current
+
+    async def read_again(self) -> tuple[Policy, Policy]:
+        """Policies (in force, as the file is now). Raises ConfigurationError; nothing changes either way."""
+        return self._current, await _read(self._source)
+
+    def put_in_force(self, policy: Policy) -> None:
+        """Judge by `policy` from the next request on."""
+        self._current = policy
+
+
+async def _read(source: PolicySource) -> Policy:
+    return load(await source.read(), source.name)

@@ -1,0 +1,37 @@
+"""ReloadPolicy: the policy file again, whole or not at all."""
+
+from signer.policy.model import Policy
+from signer.ports.audit import Audit
+from signer.ports.clock import Clock
+from signer.service.clients import Client, Role
+from signer.service.path.record import operator_act
+from signer.service.policies import Policies
+
+METHOD = "ReloadPolicy"
+
+
+class ReloadPolicy:
+    """Reads the policy again."""
+
+    def __init__(self, *, policies: Policies, audit: Audit, clock: Clock) -> None:
+        self._policies = policies
+        self._audit = audit
+        self._clock = clock
+
+    async def __call__(self, client: Client, *, dry_run: bool) -> tuple[Policy, Policy]:
+        """Policies (before, after). Raises ConfigurationError, naming every finding, and keeps the old one."""
+        client.require_role(Role.ADMIN, METHOD)
+        before, after = await self._policies.read_again()
+        if not dry_run:
+            await self._audit.append(
+                operator_act(
+                    client=client.name,
+                    method=METHOD,
+                    account=None,
+                    details=(f"from {before.hash} to {after.hash}",),
+                    policy_hash=after.hash,
+                    at=self._clock.now(),
+                )
+            )
+            self._policies.put_in_force(after)
+        return before, after

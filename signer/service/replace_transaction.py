@@ -1,0 +1,26 @@
+"""ReplaceTransaction: same nonce and payload, higher fees."""
+
+from dataclasses import replace
+
+from signer.domain.records import TransactionRecord
+from signer.domain.requests import FeeBumpRequest
+from signer.domain.slots import TransactionKind
+from signer.domain.transactions import EvmPayload
+from signer.policy.replacement import judge_replacement
+from signer.service.take_over_nonce import Takeover
+
+
+def _payload(earlier: TransactionRecord, request: FeeBumpRequest) -> EvmPayload:
+    return replace(
+        earlier.unsigned.payload,
+        max_fee_per_gas_wei=request.max_fee_per_gas_wei,
+        max_priority_fee_per_gas_wei=request.max_priority_fee_per_gas_wei,
+    )
+
+
+REPLACEMENT = Takeover(
+    method="ReplaceTransaction",
+    kind=TransactionKind.REPLACEMENT,
+    payload=_payload,
+    judge=judge_replacement,
+)

@@ -1,0 +1,57 @@
+"""WatchTransactions: life-cycle changes and pauses as they happen, for the accounts that the client has a grant for."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import TypeAlias
+
+from signer.domain.accounts import AccountId
+from signer.domain.events import Cursor, TransactionEvent
+from signer.ports.ledger import Ledger
+from signer.service.accounts import Accounts, AccountView
+from signer.service.clients import Client
+
+METHOD = "WatchTransactions"
+_WAITING = 64
+
+Change: TypeAlias = TransactionEvent | AccountView
+
+
+class WatchTransactions:
+    """Streams changes. A slow reader slows its own stream down; it never loses a life-cycle event."""
+
+    def __init__(self, *, accounts: Accounts, ledger: Ledger) -> None:
+        self._accounts = accounts
+        self._ledger = ledger
+
+    async def __call__(
+        self, client: Client, account: AccountId | None, after: Cursor | None
+    ) -> AsyncIterator[Change]:
+        """Changes after the cursor, for ever. A pause or resume has no cursor: ListAccounts tells the state now."""
+        if account is not None:
+            client.require(METHOD, account)
+        waiting: asyncio.Queue[Change] = asyncio.Queue(maxsize=_WAITING)
+        async with self._accounts.changes() as views, asyncio.TaskGroup() as group:
+            feeds = (
+                group.create_task(self._feed_events(waiting, after)),
+                group.create_task(_feed_views(waiting, views)),
+            )
+            try:
+                while True:
+                    change = await waiting.get()
+                    subject = change.account.id if isinstance(change, AccountView) else change.record.account
+                    if client.may(METHOD, subject) and account in {None, subject}:
+                        yield change
+            finally:
+                for feed in feeds:
+                    feed.cancel()
+
+    async def _feed_events(self, waiting: "asyncio.Queue[Change]", after: Cursor | None) -> None:
+        async with aclosing(self._ledger.events(after)) as events:
+            async for event in events:
+                await waiting.put(event)
+
+
+async def _feed_views(waiting: "asyncio.Queue[Change]", views: "asyncio.Queue[AccountView]") -> None:
+    while True:
+        await waiting.put(await views.get())
