@@ -1,7 +1,7 @@
 """Whether a new wire contract still understands every old client; refuses to call a rename harmless.
 
-Pure. A contract is flattened to facts, keyed by what travels on the wire (field numbers, method names). A fact of
-the old contract that is missing from the new one, or differs there, breaks somebody; a new fact does not.
+Pure. A contract is flattened to facts, keyed by what travels on the wire: field numbers, method names. A fact
+of the old contract that is missing from the new one, or differs, breaks somebody; a new fact does not.
 """
 
 from collections.abc import Iterator
