@@ -1,1 +1,1 @@
-"""Use cases, one file each, and the steps that they share. The order of steps is the safety and lives here."""
+"""Use cases, one file each, and the steps that they share. The order of steps, the safety, lives here."""

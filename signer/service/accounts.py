@@ -1,4 +1,7 @@
-"""The accounts that this signer serves, and whether each signs now. A pause takes effect before it is answered."""
+"""The accounts that this signer serves, and whether each signs now.
+
+A pause takes effect before it is answered.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -72,7 +75,10 @@ class Accounts:
         return AccountView(account=self.binding(account).account, state=state, reason=reason)
 
     async def ensure_open(self, account: AccountId) -> None:
-        """Begin the account's nonces at the chain's count, once. Raises UnavailableError while its node is away."""
+        """Begin the account's nonces at the chain's count, once.
+
+        Raises UnavailableError while its node is away.
+        """
         if account in self._states:
             return
         async with self._opening[account]:

@@ -5,26 +5,14 @@ from signer.domain.records import TransactionRecord
 from signer.domain.requests import FeeBumpRequest
 from signer.domain.slots import TransactionKind
 from signer.domain.transactions import EvmPayload
-from signer.policy.replacement import judge_cancellation
+from signer.policy.replacement import cancellation_of
 from signer.service.take_over_nonce import Takeover
-
-_TRANSFER_GAS = 21_000
 
 
 def _payload(earlier: TransactionRecord, request: FeeBumpRequest) -> EvmPayload:
-    return EvmPayload(
-        to=address_of(earlier.account),
-        value_wei=0,
-        data=b"",
-        gas_limit=_TRANSFER_GAS,
-        max_fee_per_gas_wei=request.max_fee_per_gas_wei,
-        max_priority_fee_per_gas_wei=request.max_priority_fee_per_gas_wei,
+    return cancellation_of(
+        address_of(earlier.account), request.max_fee_per_gas_wei, request.max_priority_fee_per_gas_wei
     )
 
 
-CANCELLATION = Takeover(
-    method="CancelTransaction",
-    kind=TransactionKind.CANCELLATION,
-    payload=_payload,
-    judge=judge_cancellation,
-)
+CANCELLATION = Takeover(method="CancelTransaction", kind=TransactionKind.CANCELLATION, payload=_payload)

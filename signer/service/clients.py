@@ -27,7 +27,10 @@ class NotGrantedError(SignerError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """An authenticated client: the one URI or DNS SAN of its certificate, its role, and its methods by account."""
+    """An authenticated client.
+
+    `name` is the one URI or DNS SAN of its certificate; `grants` holds the methods it may call, by account.
+    """
 
     name: ClientName
     role: Role

@@ -1,11 +1,12 @@
 """Follows the chain: receipts, finality, reorganisations, and nonces that somebody else used.
 
-Believes only what the signer's own node says. An account whose chain disagrees with the ledger is paused, with the
-reason; nothing is mended here.
+Believes only what the signer's own node says. An account whose chain disagrees with the ledger is paused,
+with the reason; nothing is mended here.
 """
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 from signer.domain.accounts import AccountId
@@ -41,7 +42,9 @@ class FollowChain:
                 try:
                     await self.look(account)
                 except UnavailableError as error:
-                    self._log.event("chain.not_seen", account=account, reason=error.reason, problem=str(error))
+                    self._log.event(
+                        "chain.not_seen", account=account, reason=error.reason, problem=str(error)
+                    )
             await asyncio.sleep(self._poll_interval_s)
 
     async def look(self, account: AccountId) -> None:
@@ -53,9 +56,10 @@ class FollowChain:
         latest = await chain.transaction_count(address, head.number)
         final = await chain.transaction_count(address, finalized.number)
         await self._compare(account, latest, final)
+        seen = _Seen(latest=latest, final=final, finalized=finalized)
         records = await self._ledger.open_transactions(account)
         for nonce, family in groupby(records, key=lambda record: record.nonce):
-            changes = await _changes(chain, tuple(family), nonce, latest, final, finalized)
+            changes = await _changes(chain, tuple(family), nonce, seen)
             if changes:
                 await self._ledger.apply(changes, self._clock.now())
                 await self._pause_for_foreign(account, nonce, changes)
@@ -73,27 +77,34 @@ class FollowChain:
         if findings:
             await self._pause(account, "; ".join(findings))
 
-    async def _pause_for_foreign(
-        self, account: AccountId, nonce: int, changes: Sequence[SlotChange]
-    ) -> None:
+    async def _pause_for_foreign(self, account: AccountId, nonce: int, changes: Sequence[SlotChange]) -> None:
         if all(change.event is SlotEvent.OTHER_HASH_FINAL for change in changes):
-            await self._pause(account, f"nonce {nonce} was consumed by a transaction that was not signed here")
+            await self._pause(
+                account, f"nonce {nonce} was consumed by a transaction that was not signed here"
+            )
 
     async def _pause(self, account: AccountId, reason: str) -> None:
         await self._accounts.pause(account, reason)
         self._log.event("account.paused", account=account, reason=reason)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """Transaction counts of the account at the latest and at the finalized block, and that block."""
+
+    latest: int
+    final: int
+    finalized: Head
+
+
 async def _changes(
     chain: ChainView,
     family: tuple[TransactionRecord, ...],
     nonce: int,
-    latest: int,
-    final: int,
-    finalized: Head,
+    seen: _Seen,
 ) -> tuple[SlotChange, ...]:
     """Steps for the transactions that share one nonce."""
-    if nonce >= latest:
+    if nonce >= seen.latest:
         return tuple(
             SlotChange(id=record.id, event=SlotEvent.REORGANISED_AWAY)
             for record in family
@@ -101,12 +112,12 @@ async def _changes(
         )
     included = await _included(chain, family)
     if included is None:
-        if nonce >= final:
+        if nonce >= seen.final:
             return ()
         return tuple(SlotChange(id=record.id, event=SlotEvent.OTHER_HASH_FINAL) for record in family)
     winner, receipt = included
     canonical = await chain.block_hash(receipt.block_number)
-    if receipt.block_number <= finalized.number and canonical == receipt.block_hash:
+    if receipt.block_number <= seen.finalized.number and canonical == receipt.block_hash:
         return _final(family, winner, receipt)
     if winner.state is SlotState.MINED and winner.block_hash == receipt.block_hash:
         return ()

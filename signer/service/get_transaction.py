@@ -12,7 +12,10 @@ METHOD = "GetTransaction"
 async def visible_transaction(
     ledger: Ledger, client: Client, method: str, transaction: TransactionId
 ) -> TransactionRecord:
-    """Transaction by id. NotFoundError, in the same words, for one that is absent and for one that is not granted."""
+    """Transaction by id.
+
+    NotFoundError, in the same words, for one that is absent and for one that is not granted.
+    """
     record = await ledger.get(transaction)
     if record is None or not client.may(method, record.account):
         raise NotFoundError(f"no transaction {transaction!r} among the accounts granted for {method}")

@@ -1,4 +1,4 @@
-"""The policy in force. A reload replaces it whole or not at all; a request is judged wholly by one version."""
+"""The policy in force. A reload replaces it whole or not at all; one version judges a whole request."""
 
 from signer.policy.load import load
 from signer.policy.model import Policy
@@ -14,7 +14,7 @@ class Policies:
 
     @classmethod
     async def open(cls, source: PolicySource) -> "Policies":
-        """Begin with the file as it is now. Raises ConfigurationError with every mistake and every open door."""
+        """Begin with the file as it is now. Raises ConfigurationError naming every mistake and open door."""
         return cls(source=source, first=await _read(source))
 
     @property

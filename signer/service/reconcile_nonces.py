@@ -76,9 +76,7 @@ class ReconcileNonces:
             applied=apply and bool(findings),
         )
 
-    async def _apply(
-        self, client: Client, account: AccountId, nonce: int, findings: tuple[str, ...]
-    ) -> None:
+    async def _apply(self, client: Client, account: AccountId, nonce: int, findings: tuple[str, ...]) -> None:
         if self._accounts.signs(account):
             text = f"{account} signs: pause it before its nonces are changed"
             raise PreconditionError(FailReason.LEDGER_NEEDS_RECONCILE, text)

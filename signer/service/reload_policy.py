@@ -19,7 +19,7 @@ class ReloadPolicy:
         self._clock = clock
 
     async def __call__(self, client: Client, *, dry_run: bool) -> tuple[Policy, Policy]:
-        """Policies (before, after). Raises ConfigurationError, naming every finding, and keeps the old one."""
+        """Policies (before, after). Raises ConfigurationError, naming every finding; the old one stays."""
         client.require_role(Role.ADMIN, METHOD)
         before, after = await self._policies.read_again()
         if not dry_run:

@@ -22,7 +22,7 @@ class ReportBroadcast:
     async def __call__(
         self, client: Client, transaction: TransactionId, transaction_hash: str
     ) -> TransactionRecord:
-        """Record after the report. Raises InvalidRequestError when the hash is not the one that was signed."""
+        """Record after the report. Raises InvalidRequestError for a hash that was not signed."""
         record = await visible_transaction(self._ledger, client, METHOD, transaction)
         if record.signed is None or record.signed.hash != transaction_hash:
             raise InvalidRequestError("transaction_hash", f"is not the hash of transaction {transaction}")

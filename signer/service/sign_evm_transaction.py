@@ -1,4 +1,7 @@
-"""SignEvmTransaction: decode, judge, reserve, record, sign, record, answer. In that order, which is the safety."""
+"""SignEvmTransaction: decode, judge, reserve, record, sign, record, answer.
+
+In that order, which is the safety.
+"""
 
 from collections.abc import Callable
 from functools import partial

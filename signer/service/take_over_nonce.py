@@ -1,9 +1,8 @@
-"""What ReplaceTransaction and CancelTransaction share: a second transaction for the nonce of an earlier one."""
+"""A second transaction for the nonce of an earlier one: what replacing and cancelling share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 from signer.decode.evm.decoder import decode
 from signer.domain.accounts import AccountId
@@ -12,9 +11,9 @@ from signer.domain.decisions import Decision, Denied
 from signer.domain.records import TransactionRecord
 from signer.domain.requests import FeeBumpRequest
 from signer.domain.slots import TransactionKind
-from signer.domain.time import UnixMs
 from signer.domain.transactions import EvmPayload, TransactionId
 from signer.policy.model import Policy
+from signer.policy.replacement import decide_replacement
 from signer.ports.audit import Audit
 from signer.ports.clock import Clock
 from signer.ports.ledger import Ledger, Reservation
@@ -28,16 +27,6 @@ from signer.service.path.sign import Sign
 from signer.service.policies import Policies
 
 
-class JudgeTakeover(Protocol):
-    """Rules for one kind of take-over: pure, from the policy layer."""
-
-    def __call__(
-        self, policy: Policy, account: AccountId, earlier: EvmPayload, later: EvmPayload, now: UnixMs
-    ) -> Decision:
-        """Verdict on `later` taking the nonce of `earlier`."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Takeover:
     """What makes a replacement a replacement, and a cancellation a cancellation."""
@@ -45,7 +34,6 @@ class Takeover:
     method: str
     kind: TransactionKind
     payload: Callable[[TransactionRecord, FeeBumpRequest], EvmPayload]
-    judge: JudgeTakeover
 
 
 class TakeOverNonce:
@@ -75,10 +63,8 @@ class TakeOverNonce:
         self._new_id = new_id
 
     async def __call__(self, client: Client, request: FeeBumpRequest) -> TransactionRecord | Denied:
-        """Signed record, or the denial. Raises NotFoundError for a transaction that the client may not see."""
-        earlier = await visible_transaction(
-            self._ledger, client, self._takeover.method, request.transaction
-        )
+        """Signed record, or the denial. NotFoundError for a transaction that the client may not see."""
+        earlier = await visible_transaction(self._ledger, client, self._takeover.method, request.transaction)
         work = partial(self._work, client, request, earlier)
         return await self._replay.once(client.name, request.idempotency_key, request.request_digest, work)
 
@@ -90,9 +76,17 @@ class TakeOverNonce:
         policy = self._policies.current
         payload = self._takeover.payload(earlier, request)
         action = self._understand(policy, earlier.account, payload)
+        refuse = partial(
+            self._refuse,
+            client=client,
+            request=request,
+            account=earlier.account,
+            action=action,
+            policy=policy,
+        )
         decision = self._judge(policy, earlier, payload)
         if isinstance(decision, Denied):
-            return await self._refuse(client, request, earlier, action, policy, decision)
+            return await refuse(verdict=decision)
         slot = await reserve(
             self._ledger,
             Reservation(
@@ -112,7 +106,7 @@ class TakeOverNonce:
             ),
         )
         if isinstance(slot, Denied):
-            return await self._refuse(client, request, earlier, action, policy, slot)
+            return await refuse(verdict=slot)
         entry = record.approved(
             method=self._takeover.method,
             record=slot,
@@ -122,13 +116,13 @@ class TakeOverNonce:
         )
         signed = await self._sign(slot, entry, partial(self._recheck, earlier, payload))
         if isinstance(signed, Denied):
-            return await self._refuse(client, request, earlier, action, policy, signed)
+            return await refuse(verdict=signed)
         return signed
 
     def _judge(self, policy: Policy, earlier: TransactionRecord, payload: EvmPayload) -> Decision:
-        return self._takeover.judge(
-            policy, earlier.account, earlier.unsigned.payload, payload, self._clock.now()
-        )
+        # The ledger makes sure that `earlier` is the newest of its nonce, and that the charges fit.
+        newest = earlier.unsigned.payload
+        return decide_replacement(policy, earlier.account, newest=newest, payload=payload, usage={})
 
     async def _recheck(self, earlier: TransactionRecord, payload: EvmPayload) -> Denied | None:
         again = self._judge(self._policies.current, earlier, payload)
@@ -140,9 +134,10 @@ class TakeOverNonce:
 
     async def _refuse(
         self,
+        *,
         client: Client,
         request: FeeBumpRequest,
-        earlier: TransactionRecord,
+        account: AccountId,
         action: Action | NotUnderstood,
         policy: Policy,
         verdict: Denied,
@@ -151,7 +146,7 @@ class TakeOverNonce:
             record.denied(
                 method=self._takeover.method,
                 client=client.name,
-                account=earlier.account,
+                account=account,
                 request_digest=request.request_digest,
                 action=action,
                 policy_hash=policy.hash,

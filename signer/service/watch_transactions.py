@@ -1,4 +1,7 @@
-"""WatchTransactions: life-cycle changes and pauses as they happen, for the accounts that the client has a grant for."""
+"""WatchTransactions: life-cycle changes and pauses as they happen.
+
+For the accounts that the client has a grant for.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -27,7 +30,10 @@ class WatchTransactions:
     async def __call__(
         self, client: Client, account: AccountId | None, after: Cursor | None
     ) -> AsyncIterator[Change]:
-        """Changes after the cursor, for ever. A pause or resume has no cursor: ListAccounts tells the state now."""
+        """Changes after the cursor, for ever.
+
+        A pause or resume has no cursor: ListAccounts tells the state now.
+        """
         if account is not None:
             client.require(METHOD, account)
         waiting: asyncio.Queue[Change] = asyncio.Queue(maxsize=_WAITING)

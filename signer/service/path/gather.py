@@ -1,4 +1,4 @@
-"""Step 3: what the rules need to know of the world: the latest block, and prices that the client does not control."""
+"""Step 3: what the rules need to know of the world: the latest block and independent prices."""
 
 import asyncio
 

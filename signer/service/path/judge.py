@@ -1,4 +1,7 @@
-"""Step 4: the verdict on one proposal. Understanding, gathering and deciding, wholly by one version of the policy."""
+"""Step 4: the verdict on one proposal.
+
+Understanding, gathering and deciding, wholly by one version of the policy.
+"""
 
 from dataclasses import dataclass, replace
 
@@ -41,8 +44,9 @@ class Judge:
     ) -> Judgement:
         """Verdict on one transaction.
 
-        A signing request leaves `with_usage` off: reserving checks the rolling limits again, in the transaction that
-        counts. When the other rules deny already, usage is read after all, because every violation is reported.
+        A signing request leaves `with_usage` off: reserving checks the rolling limits again, in the
+        transaction that counts. When the other rules deny already, usage is read after all, because every
+        violation is reported.
         """
         policy = self._policies.current
         action = understand(policy, account, payload)

@@ -1,4 +1,7 @@
-"""What the audit trail says of a verdict: digests, decoded actions and rules, never bytes that could be broadcast."""
+"""What the audit trail says of a verdict: digests, decoded actions and rules.
+
+Never bytes that could be broadcast.
+"""
 
 from dataclasses import fields
 
@@ -65,7 +68,13 @@ def denied(
 
 
 def operator_act(
-    *, client: ClientName, method: str, account: AccountId | None, details: tuple[str, ...], policy_hash: str, at: UnixMs
+    *,
+    client: ClientName,
+    method: str,
+    account: AccountId | None,
+    details: tuple[str, ...],
+    policy_hash: str,
+    at: UnixMs,
 ) -> AuditRecord:
     """Record of something that an operator did."""
     return AuditRecord(
@@ -97,4 +106,5 @@ def _text(value: object) -> str:
 
 
 def _line(violation: Violation) -> str:
-    return f"{violation.reason}: {violation.rule} allows {violation.limit}, has {violation.actual} ({violation.unit})"
+    compared = f"allows {violation.limit}, has {violation.actual} ({violation.unit})"
+    return f"{violation.reason}: {violation.rule} {compared}"

@@ -1,6 +1,7 @@
 """Step 1: the same key and content get the same answer, whether it is still being worked on or long done.
 
-Work runs in a task of its own: when the client's deadline passes, gRPC cancels the handler, and only the answer is lost.
+Work runs in a task of its own: when the client's deadline passes, gRPC cancels the handler, and only the
+answer is lost.
 """
 
 import asyncio
@@ -41,7 +42,9 @@ class Replay:
         flight = self._flights.get(name)
         if flight is None:
             if self._closing:
-                raise UnavailableError(FailReason.SHUTTING_DOWN, "the signer is shutting down; ask again later")
+                raise UnavailableError(
+                    FailReason.SHUTTING_DOWN, "the signer is shutting down; ask again later"
+                )
             task = asyncio.create_task(self._answer(client, key, digest, work))
             flight = self._flights[name] = _Flight(digest, task)
             task.add_done_callback(lambda done: self._land(name, done))

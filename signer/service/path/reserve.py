@@ -4,7 +4,7 @@ from signer.domain.decisions import Denied, Violation
 from signer.domain.errors import KeyReusedError, PreconditionError
 from signer.domain.reasons import DenyReason, FailReason
 from signer.domain.records import TransactionRecord
-from signer.policy.excess import excess_violations
+from signer.policy.rules.rolling import excess_violations
 from signer.ports.ledger import (
     AlreadyKnown,
     Ledger,
@@ -17,7 +17,10 @@ from signer.ports.ledger import (
 
 
 async def reserve(ledger: Ledger, reservation: Reservation) -> TransactionRecord | Denied:
-    """Slot of the reservation, or the denial that its limits demand. Raises PreconditionError for a paused account."""
+    """Slot of the reservation, or the denial that its limits demand.
+
+    Raises PreconditionError for a paused account.
+    """
     match await ledger.reserve(reservation):
         case Reserved(record=record):
             return record

@@ -1,14 +1,19 @@
-"""Step 6: record the decision, sign, check, make the signature durable. Only then is there anything to answer."""
+"""Step 6: record the decision, sign, check, make the signature durable.
+
+Only then is there anything to answer.
+"""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from signer.decode.evm.envelope import encode_signed, signing_hash
 from signer.decode.evm.recovery import recover_address
 from signer.domain.decisions import Denied
-from signer.domain.errors import BrokenError
+from signer.domain.errors import BrokenError, UnavailableError
 from signer.domain.reasons import FailReason
 from signer.domain.records import TransactionRecord
+from signer.domain.slots import SlotState
 from signer.domain.time import UnixMs
 from signer.domain.transactions import EvmSignature, SignedBytes
 from signer.ports.audit import Audit, AuditRecord
@@ -42,7 +47,10 @@ class Sign:
     async def __call__(
         self, reserved: TransactionRecord, decision: AuditRecord, recheck: Recheck
     ) -> TransactionRecord | Denied:
-        """Signed record, or the denial of a recheck. On any error the slot is given back: no signature has left."""
+        """Signed record, or the denial of a recheck.
+
+        On any error the slot is given back: no signature has left.
+        """
         kept = False
         try:
             await self._audit.append(decision)
@@ -72,10 +80,12 @@ class Sign:
         return encode_signed(reserved.unsigned, signature), "0x" + digest.hex()
 
     async def _give_back(self, reserved: TransactionRecord) -> None:
-        current = await self._ledger.get(reserved.id)
-        # After a failed commit the mark may have become durable all the same; then the slot stays signed for ever.
-        if current is not None and current.state is reserved.state:
-            await self._ledger.release(reserved.id, self._clock.now())
+        # A ledger that is away now keeps the slot RESERVED; the next question with the same key, or the next
+        # start, releases it. A mark that became durable in spite of its error stays signed for ever.
+        with suppress(UnavailableError):
+            current = await self._ledger.get(reserved.id)
+            if current is not None and current.state is SlotState.RESERVED:
+                await self._ledger.release(reserved.id, self._clock.now())
 
 
 def _verify(binding: Binding, digest: bytes, signature: EvmSignature) -> None:

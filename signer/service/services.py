@@ -1,0 +1,128 @@
+"""Every use case over one set of ports.
+
+The real signer and the mock differ only in the ports that they bring.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from signer.domain.transactions import TransactionId
+from signer.ports.audit import Audit
+from signer.ports.clock import Clock
+from signer.ports.events import EventLog
+from signer.ports.ledger import Ledger
+from signer.service.accounts import Accounts, Binding
+from signer.service.cancel_transaction import CANCELLATION
+from signer.service.evaluate import Evaluate
+from signer.service.follow_chain import FollowChain
+from signer.service.get_budget import GetBudget
+from signer.service.get_transaction import GetTransaction
+from signer.service.list_accounts import ListAccounts
+from signer.service.path.gather import Gather
+from signer.service.path.judge import Judge
+from signer.service.path.replay import Replay
+from signer.service.path.sign import Sign, SignLimits
+from signer.service.pause import Pause, Resume
+from signer.service.policies import Policies
+from signer.service.reconcile_nonces import ReconcileNonces
+from signer.service.reload_policy import ReloadPolicy
+from signer.service.replace_transaction import REPLACEMENT
+from signer.service.report_broadcast import ReportBroadcast
+from signer.service.sign_evm_transaction import SignEvmTransaction
+from signer.service.take_over_nonce import TakeOverNonce
+from signer.service.watch_transactions import WatchTransactions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """The outside world of the use cases. `follow_interval_ms` is how often the chain is looked at."""
+
+    bindings: Iterable[Binding]
+    ledger: Ledger
+    audit: Audit
+    policies: Policies
+    clock: Clock
+    log: EventLog
+    new_id: Callable[[], TransactionId]
+    follow_interval_ms: int
+    sign_limits: SignLimits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """One instance of each use case; `replay` is what a shutdown drains."""
+
+    accounts: Accounts
+    replay: Replay
+    follow_chain: FollowChain
+    list_accounts: ListAccounts
+    evaluate: Evaluate
+    sign_evm_transaction: SignEvmTransaction
+    replace_transaction: TakeOverNonce
+    cancel_transaction: TakeOverNonce
+    report_broadcast: ReportBroadcast
+    get_transaction: GetTransaction
+    get_budget: GetBudget
+    watch_transactions: WatchTransactions
+    pause: Pause
+    resume: Resume
+    reload_policy: ReloadPolicy
+    reconcile_nonces: ReconcileNonces
+
+
+def wire(ports: Ports) -> Services:
+    """Build every use case. Opens nothing and talks to nobody."""
+    ledger, audit, policies, clock = ports.ledger, ports.audit, ports.policies, ports.clock
+    accounts = Accounts(bindings=ports.bindings, ledger=ledger, clock=clock)
+    replay = Replay(ledger=ledger, clock=clock)
+    judge = Judge(policies=policies, gather=Gather(accounts=accounts, clock=clock), ledger=ledger)
+    sign = Sign(accounts=accounts, ledger=ledger, audit=audit, clock=clock, limits=ports.sign_limits)
+    replacing, cancelling = (
+        TakeOverNonce(
+            takeover=takeover,
+            accounts=accounts,
+            policies=policies,
+            replay=replay,
+            sign=sign,
+            ledger=ledger,
+            audit=audit,
+            clock=clock,
+            new_id=ports.new_id,
+        )
+        for takeover in (REPLACEMENT, CANCELLATION)
+    )
+    return Services(
+        accounts=accounts,
+        replay=replay,
+        follow_chain=FollowChain(
+            accounts=accounts,
+            ledger=ledger,
+            clock=clock,
+            log=ports.log,
+            poll_interval_ms=ports.follow_interval_ms,
+        ),
+        list_accounts=ListAccounts(accounts=accounts),
+        evaluate=Evaluate(accounts=accounts, judge=judge),
+        sign_evm_transaction=SignEvmTransaction(
+            accounts=accounts,
+            replay=replay,
+            judge=judge,
+            sign=sign,
+            ledger=ledger,
+            audit=audit,
+            clock=clock,
+            new_id=ports.new_id,
+        ),
+        replace_transaction=replacing,
+        cancel_transaction=cancelling,
+        report_broadcast=ReportBroadcast(ledger=ledger, clock=clock),
+        get_transaction=GetTransaction(ledger=ledger),
+        get_budget=GetBudget(policies=policies, ledger=ledger, clock=clock),
+        watch_transactions=WatchTransactions(accounts=accounts, ledger=ledger),
+        pause=Pause(accounts=accounts, policies=policies, audit=audit, clock=clock),
+        resume=Resume(accounts=accounts, policies=policies, audit=audit, clock=clock),
+        reload_policy=ReloadPolicy(policies=policies, audit=audit, clock=clock),
+        reconcile_nonces=ReconcileNonces(
+            accounts=accounts, policies=policies, ledger=ledger, audit=audit, clock=clock
+        ),
+    )
