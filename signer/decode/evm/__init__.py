@@ -1,0 +1,1 @@
+"""Ethereum transactions: the envelope around a payload and the calldata inside it."""
