@@ -41,6 +41,7 @@ bench: bed  ## speed and memory; a table and one JSON line
 	@$(BIN)/python -m tests.bench
 
 lock: environment  ## compile requirements/*.txt from pyproject.toml (needs uv)
+	@command -v $(UV) >/dev/null || { echo "uv is missing: install it with \`python3 -m pip install uv\`" >&2; exit 1; }
 	@for extra in signer trader dev; do \
 	  $(UV) pip compile pyproject.toml --quiet --extra $$extra --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --no-header -o requirements/$$extra.txt || exit 1; done
