@@ -1,0 +1,68 @@
+"""Accounts: opened, paused, resumed, moved to another nonce. Never moved back over a signature."""
+
+from signer.adapters.sqlite import rows
+from signer.adapters.sqlite.work import Work
+from signer.domain.accounts import AccountId, AccountState
+from signer.domain.errors import BrokenError, NotFoundError, PreconditionError
+from signer.domain.reasons import FailReason
+from signer.domain.time import UnixMs
+from signer.ports.ledger import AccountStatus
+
+_OPEN = "INSERT INTO accounts (account, state, reason, next_nonce, changed_at) VALUES (?, 'active', '', ?, ?)"
+_IN_THE_WAY = """
+SELECT id, nonce, state FROM transactions
+WHERE account = ? AND (nonce >= ? OR state = 'reserved') AND state <> 'released' ORDER BY nonce LIMIT 1
+"""
+
+
+def open_account(work: Work, account: AccountId, first_nonce: int, now: UnixMs) -> AccountStatus:
+    """Status of the account, which begins at `first_nonce` unless it is known."""
+    at = work.book.moment(now)
+    work.connection.execute(f"{_OPEN} ON CONFLICT DO NOTHING", (account, first_nonce, at))
+    return _status(work, account)
+
+
+def pause(work: Work, account: AccountId, reason: str, now: UnixMs) -> None:
+    """Raises NotFoundError for an unknown account, PreconditionError for one in rotation."""
+    _switch(work, account, AccountState.PAUSED, reason, now)
+
+
+def resume(work: Work, account: AccountId, now: UnixMs) -> None:
+    """Raises NotFoundError for an unknown account, PreconditionError for one in rotation."""
+    _switch(work, account, AccountState.ACTIVE, "", now)
+
+
+def take_over_nonce(work: Work, account: AccountId, nonce: int, now: UnixMs) -> None:
+    """Raises BrokenError when a nonce from `nonce` on was ever signed or anything is still reserved."""
+    _status(work, account)
+    other = work.connection.execute(_IN_THE_WAY, (account, nonce)).fetchone()
+    if other is not None:
+        raise BrokenError(
+            FailReason.BROKEN,
+            f"{account} cannot go on at {nonce}: nonce {other[1]} is {other[2]} by transaction {other[0]}",
+        )
+    work.connection.execute("DELETE FROM free_nonces WHERE account = ?", (account,))
+    work.connection.execute(
+        "UPDATE accounts SET next_nonce = ?, changed_at = ? WHERE account = ?",
+        (nonce, work.book.moment(now), account),
+    )
+
+
+def _switch(work: Work, account: AccountId, state: AccountState, reason: str, now: UnixMs) -> None:
+    status = _status(work, account)
+    if status.state not in {AccountState.ACTIVE, AccountState.PAUSED}:
+        raise PreconditionError(
+            FailReason.ACCOUNT_RETIRED,
+            f"{account} is {status.state}: only active and paused accounts can be paused and resumed",
+        )
+    work.connection.execute(
+        "UPDATE accounts SET state = ?, reason = ?, changed_at = ? WHERE account = ?",
+        (state, reason, work.book.moment(now), account),
+    )
+
+
+def _status(work: Work, account: AccountId) -> AccountStatus:
+    status = rows.account_status(work.connection, account)
+    if status is None:
+        raise NotFoundError(f"account {account} was never opened in this ledger")
+    return status

@@ -1,0 +1,48 @@
+"""Mark signed: the signature becomes durable before it may leave. Refuses a second payload for a nonce."""
+
+from dataclasses import replace
+
+from signer.adapters.sqlite import rows
+from signer.adapters.sqlite.work import Work
+from signer.domain.errors import BrokenError, NotFoundError
+from signer.domain.reasons import FailReason
+from signer.domain.records import TransactionRecord
+from signer.domain.slots import SlotEvent, SlotState, TransactionKind, advance
+from signer.domain.time import UnixMs
+from signer.domain.transactions import SignedBytes, TransactionId
+
+_OTHER_PAYLOAD = """
+SELECT id FROM transactions
+WHERE account = ? AND nonce = ? AND state <> 'released' AND raw IS NOT NULL AND payload_hash <> ? LIMIT 1
+"""
+_UPDATE = "UPDATE transactions SET state = ?, payload_hash = ?, raw = ?, hash = ?, signed_at = ? WHERE id = ?"
+
+
+def mark_signed(
+    work: Work, transaction: TransactionId, signed: SignedBytes, payload_hash: str, now: UnixMs
+) -> TransactionRecord:
+    """Raises BrokenError for a second payload, NotFoundError for an unknown transaction."""
+    record = rows.by_id(work.connection, transaction)
+    if record is None:
+        raise NotFoundError(f"no transaction {transaction} to mark signed")
+    if record.signed == signed and record.payload_hash == payload_hash:
+        return record
+    _check_only_payload(work, record, payload_hash)
+    at = work.book.moment(now)
+    state = advance(record.state, SlotEvent.SIGNATURE_DURABLE)
+    work.connection.execute(_UPDATE, (state, payload_hash, signed.raw, signed.hash, at, transaction))
+    work.write_event(transaction, record.state, state, at)
+    return replace(record, state=state, payload_hash=payload_hash, signed=signed, signed_at=at)
+
+
+def _check_only_payload(work: Work, record: TransactionRecord, payload_hash: str) -> None:
+    # A replacement or cancellation may differ; the schema makes sure that it names a transaction of the
+    # same nonce.
+    if record.state is SlotState.RESERVED and record.kind is not TransactionKind.ORIGINAL:
+        return
+    other = work.connection.execute(_OTHER_PAYLOAD, (record.account, record.nonce, payload_hash)).fetchone()
+    if other is not None:
+        raise BrokenError(
+            FailReason.BROKEN,
+            f"nonce {record.nonce} of {record.account} was signed with another payload by {other[0]}",
+        )

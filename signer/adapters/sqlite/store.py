@@ -1,0 +1,163 @@
+"""The ledger's side of group commit: units under savepoints, one COMMIT. A unit's failure is its own."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Generic, Protocol, TypeVar
+
+from signer.adapters.sqlite.book import load_book
+from signer.adapters.sqlite.database import Database
+from signer.adapters.sqlite.work import Work
+from signer.domain.errors import BrokenError, SignerError, UnavailableError
+from signer.domain.reasons import FailReason
+
+T = TypeVar("T")
+
+
+class AnyUnit(Protocol):
+    """A unit whatever it answers."""
+
+    def run(self, work: Work) -> None:
+        """Do the work and keep the result."""
+        ...
+
+    def keep(self, error: Exception) -> None:
+        """Keep the error instead of a result."""
+        ...
+
+    def resolve(self) -> None:
+        """Answer with what was kept."""
+        ...
+
+    def reject(self, error: SignerError) -> None:
+        """Answer with this error."""
+        ...
+
+
+class Unit(Generic[T]):
+    """A piece of work on the ledger and the future of whoever waits for it, who may be gone."""
+
+    __slots__ = ("_error", "_future", "_result", "_work")
+
+    def __init__(self, work: Callable[[Work], T], future: asyncio.Future[T]) -> None:
+        self._work = work
+        self._future = future
+        self._error: Exception | None = None
+
+    def run(self, work: Work) -> None:
+        """Do the work and keep the result."""
+        self._result = self._work(work)
+
+    def keep(self, error: Exception) -> None:
+        """Keep the error instead of a result."""
+        self._error = error
+
+    def resolve(self) -> None:
+        """Answer with what was kept."""
+        if self._future.done():
+            return
+        if self._error is None:
+            self._future.set_result(self._result)
+        else:
+            self._future.set_exception(self._error)
+
+    def reject(self, error: SignerError) -> None:
+        """Answer with this error."""
+        if not self._future.done():
+            self._future.set_exception(error)
+
+
+class LedgerStore:
+    """Runs units on the writing connection, which nothing else uses from BEGIN to the end of COMMIT."""
+
+    def __init__(self, database: Database, wake: Callable[[], None]) -> None:
+        self._database = database
+        self._connection = database.writer
+        self._wake = wake
+        self._stale = False
+        self.work = _load(self._connection)
+
+    def stage(self, units: Sequence[AnyUnit]) -> None:
+        """Run the units inside one transaction. Raises UnavailableError when the file lets nobody write."""
+        self.ensure_fresh()
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            for unit in units:
+                self._run(unit)
+        except sqlite3.Error as error:
+            self.abandon()
+            raise self._unavailable(error) from error
+
+    def flush(self) -> None:
+        """COMMIT, then note how far the ledger is in the file beside it."""
+        try:
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise self._unavailable(error) from error
+        self._database.note_progress(self.work.cursor)
+
+    def flushed(self) -> None:
+        """Tell the subscribers."""
+        self._wake()
+
+    def abandon(self) -> None:
+        """Roll back; memory is rebuilt from the file before anything else happens."""
+        self._stale = True
+        self.work.forget()
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            self.ensure_fresh()
+        except (sqlite3.Error, UnavailableError):
+            return  # still stale: the next caller tries again and hears of it
+
+    def ensure_fresh(self) -> None:
+        """Rebuild memory if a failure made it doubtful. Raises UnavailableError if the file is unreadable."""
+        if not self._stale:
+            return
+        try:
+            fresh = _load(self._connection)
+        except sqlite3.Error as error:
+            raise self._unavailable(error) from error
+        fresh.book.moment(self.work.book.latest)
+        self.work = fresh
+        self._stale = False
+
+    def _run(self, unit: AnyUnit) -> None:
+        execute = self._connection.execute
+        execute("SAVEPOINT unit")
+        try:
+            unit.run(self.work)
+        except Exception as error:  # whatever it is: this unit's answer and no other's
+            self.work.forget()
+            if not self._connection.in_transaction:
+                # SQLite itself rolled everything back (disk full, I/O error): nobody's work is there any
+                # more.
+                raise self._lost(error) from error
+            execute("ROLLBACK TO unit")
+            execute("RELEASE unit")
+            unit.keep(self._ours(error))
+        else:
+            execute("RELEASE unit")
+            self.work.succeed()
+
+    def _ours(self, error: Exception) -> Exception:
+        if isinstance(error, sqlite3.IntegrityError):
+            return BrokenError(
+                FailReason.BROKEN, f"the ledger {self._database.name} contradicts this: {error}"
+            )
+        if isinstance(error, sqlite3.Error):
+            return self._unavailable(error)
+        return error
+
+    def _lost(self, error: Exception) -> sqlite3.Error:
+        return error if isinstance(error, sqlite3.Error) else sqlite3.OperationalError(str(error))
+
+    def _unavailable(self, error: sqlite3.Error) -> UnavailableError:
+        message = f"the ledger {self._database.name} could not be written: {error}"
+        return UnavailableError(FailReason.LEDGER_UNAVAILABLE, message)
+
+
+def _load(connection: sqlite3.Connection) -> Work:
+    (cursor,) = connection.execute("SELECT coalesce(max(cursor), 0) FROM events").fetchone()
+    return Work(connection, load_book(connection), cursor)

@@ -1,0 +1,45 @@
+"""What one unit of work sees: its savepoint, and memory that changes only if the unit succeeds."""
+
+import sqlite3
+from collections.abc import Callable
+
+from signer.adapters.sqlite.book import Book
+from signer.domain.slots import SlotState
+from signer.domain.time import UnixMs
+from signer.domain.transactions import TransactionId
+
+_INSERT_EVENT = "INSERT INTO events (at, transaction_id, previous, state) VALUES (?, ?, ?, ?)"
+
+
+class Work:
+    """Handed to every unit. Statements run at once; `afterwards` keeps changes of memory until success."""
+
+    def __init__(self, connection: sqlite3.Connection, book: Book, cursor: int) -> None:
+        self.connection = connection
+        self.book = book
+        self.cursor = cursor
+        self._effects: list[Callable[[], None]] = []
+
+    def afterwards(self, effect: Callable[[], None]) -> None:
+        """Run `effect` once the unit's savepoint is released; it must not fail."""
+        self._effects.append(effect)
+
+    def write_event(
+        self, transaction: TransactionId, previous: SlotState | None, state: SlotState, at: UnixMs
+    ) -> None:
+        """Append a life-cycle change for the subscribers."""
+        cursor = self.connection.execute(_INSERT_EVENT, (at, transaction, previous, state)).lastrowid
+        self.afterwards(lambda: self._advance(cursor))
+
+    def succeed(self) -> None:
+        """Let the unit's changes of memory happen."""
+        effects, self._effects = self._effects, []
+        for effect in effects:
+            effect()
+
+    def forget(self) -> None:
+        """Drop the unit's changes of memory."""
+        self._effects.clear()
+
+    def _advance(self, cursor: int | None) -> None:
+        self.cursor = self.cursor if cursor is None else cursor

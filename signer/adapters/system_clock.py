@@ -1,0 +1,13 @@
+"""The wall clock, and nothing else."""
+
+import time
+
+from signer.domain.time import UnixMs
+
+
+class SystemClock:
+    """Clock port over the operating system's time."""
+
+    def now(self) -> UnixMs:
+        """Current time, unix milliseconds."""
+        return UnixMs(time.time_ns() // 1_000_000)
