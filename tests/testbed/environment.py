@@ -16,28 +16,34 @@ from pathlib import Path
 from tests.testbed.download import MissingToolError
 
 _RECIPE = "1"  # raise it when the steps below change, so that old environments are made again
+_REQUIREMENTS, _PROJECT = "requirements.stamp", "project.stamp"
 
 
 def ensure(root: Path, say: Callable[[str], None]) -> None:
     """Brings `root/.venv` up to date with `requirements/dev.txt` and `pyproject.toml`."""
     venv, requirements = root / ".venv", root / "requirements" / "dev.txt"
-    python = venv / "bin" / "python"
-    wanted = _digest(_RECIPE, sys.version.split()[0], requirements.read_text(encoding="utf-8"))
-    if not _stamped(venv / "requirements.stamp", wanted):
+    python, wanted = venv / "bin" / "python", wanted_stamps(root)
+    if not _stamped(venv / _REQUIREMENTS, wanted[_REQUIREMENTS]):
         _create(venv, python, say)
         count = sum("==" in line[:60] for line in requirements.read_text(encoding="utf-8").splitlines())
-        say(
-            f"environment: installing about {count} packages, hashes verified; a minute or two the first time"
-        )
+        say(f"environment: installing up to {count} packages, hashes verified; a minute or two at first")
         started = time.monotonic()
         _pip(python, root, "--require-hashes", "-r", str(requirements))
         say(f"environment: packages installed in {time.monotonic() - started:.0f} s")
-        _stamp(venv / "requirements.stamp", wanted)
-    project = _digest(_RECIPE, str(root), _project_metadata(root))
-    if not _stamped(venv / "project.stamp", project):
+        _stamp(venv / _REQUIREMENTS, wanted[_REQUIREMENTS])
+    if not _stamped(venv / _PROJECT, wanted[_PROJECT]):
         say("environment: installing airlock itself, editable")
         _pip(python, root, "--no-deps", "--no-build-isolation", "-e", str(root))
-        _stamp(venv / "project.stamp", project)
+        _stamp(venv / _PROJECT, wanted[_PROJECT])
+
+
+def wanted_stamps(root: Path) -> dict[str, str]:
+    """What the stamps of an up-to-date environment say, by file name."""
+    requirements = (root / "requirements" / "dev.txt").read_text(encoding="utf-8")
+    return {
+        _REQUIREMENTS: _digest(_RECIPE, sys.version.split()[0], requirements),
+        _PROJECT: _digest(_RECIPE, str(root), _project_metadata(root)),
+    }
 
 
 def _create(venv: Path, python: Path, say: Callable[[str], None]) -> None:

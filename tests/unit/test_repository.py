@@ -12,9 +12,23 @@ import pytest
 from tests.testbed.processes import ROOT
 
 ALLOWED_AT_THE_TOP = {
-    ".ci", ".dockerignore", ".gitignore", "CHANGELOG.md", "LICENSE", "Makefile", "README.md",
-    "docker-compose.yml", "docs", "protos", "pyproject.toml", "requirements", "signer", "tests", "trader", "vault",
-}  # fmt: skip
+    ".ci",
+    ".dockerignore",
+    ".gitignore",
+    "CHANGELOG.md",
+    "LICENSE",
+    "Makefile",
+    "README.md",
+    "docker-compose.yml",
+    "docs",
+    "protos",
+    "pyproject.toml",
+    "requirements",
+    "signer",
+    "tests",
+    "trader",
+    "vault",
+}
 UNHASHED_LOCKS = {
     "uv.lock",
     "package-lock.json",
