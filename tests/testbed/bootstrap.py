@@ -7,6 +7,7 @@ and nothing newer than Python 3.7 up to the version check: an old Python gets a 
 """
 
 import fcntl
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -38,7 +39,7 @@ def main() -> int:
     return 0
 
 
-_held: "list[TextIO]" = []  # the kernel lets go of these when the process ends, however it ends
+_held: "list[TextIO]" = []  # let go of by the kernel when the process ends, however it ends
 
 
 def _lock(folder: Path) -> None:
@@ -49,6 +50,8 @@ def _lock(folder: Path) -> None:
     except BlockingIOError:
         _say(f"waiting for another run that is setting up {folder}")
         fcntl.flock(handle, fcntl.LOCK_EX)
+    # pip and npm inherit it, so that a run that was killed stays locked until what it started has ended.
+    os.set_inheritable(handle.fileno(), True)  # noqa: FBT003  # the call has no keyword
     _held.append(handle)
 
 

@@ -81,6 +81,7 @@ def _pack(npm: str, pin: Pin, scratch: Path) -> Path:
         timeout=_NPM_TIMEOUT_S,
         check=False,
         stdin=subprocess.DEVNULL,
+        close_fds=False,
     )
     tarballs = sorted(scratch.glob("*.tgz"))
     if done.returncode != 0 or len(tarballs) != 1:

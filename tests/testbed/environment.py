@@ -78,7 +78,7 @@ def _pip(python: Path, root: Path, *arguments: str) -> None:
         "--disable-pip-version-check",
         *arguments,
     ]
-    done = subprocess.run(command, cwd=root, check=False, stdin=subprocess.DEVNULL)
+    done = subprocess.run(command, cwd=root, check=False, stdin=subprocess.DEVNULL, close_fds=False)
     if done.returncode != 0:
         raise OSError(
             f"`pip install {' '.join(arguments)}` failed, exit code {done.returncode}; its reason is above"

@@ -1,0 +1,246 @@
+"""The signer as a process of its own: its files, its certificates, its policy.
+
+Refuses to run on another chain than the bed's.
+"""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+import grpc.aio
+
+from tests.testbed.accounts import dev_account
+from tests.testbed.processes import ROOT, Child, free_port, until
+from tests.testbed.uniswap import ETHER, USDX_UNIT, World
+
+PROGRAM = str(Path(sys.executable).parent / "airlock-signer")
+TRADER_SAN = "spiffe://airlock.local/trader"
+ADMIN_SAN = "spiffe://airlock.local/admin"
+GWEI = 10**9
+
+TRADER_METHODS = (
+    "ListAccounts",
+    "SignEvmTransaction",
+    "Evaluate",
+    "ReplaceTransaction",
+    "CancelTransaction",
+    "ReportBroadcast",
+    "GetTransaction",
+    "GetBudget",
+    "WatchTransactions",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyFigures:
+    """What tests vary of the policy; everything else is as an operator would write it."""
+
+    usdx_per_trade: int = 2_000 * USDX_UNIT
+    usdx_per_hour: int = 100_000 * USDX_UNIT
+    usdx_per_day: int = 200_000 * USDX_UNIT
+    transactions_per_minute: int = 600
+    max_price_age_s: int = 120
+    native_recipients: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignerFiles:
+    """Where everything of one signer lies; `account_index` is the public test account that it signs for."""
+
+    folder: Path
+    world: World
+    rpc_url: str
+    account_index: int = 1
+    figures: PolicyFigures = field(default_factory=PolicyFigures)
+    port: int = field(default_factory=free_port)
+    admin_port: int = field(default_factory=free_port)
+    extra_clients: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def pki(self) -> Path:
+        """Folder of the certificates that `dev-pki` makes."""
+        return self.folder / "pki"
+
+    @property
+    def address(self) -> str:
+        """Address of the account, lower case."""
+        return dev_account(self.account_index).address
+
+    @property
+    def account(self) -> str:
+        """CAIP-10, lower case."""
+        return f"eip155:{self.world.chain_id}:{self.address}"
+
+    @property
+    def settings(self) -> Path:
+        """signer.toml."""
+        return self.folder / "signer.toml"
+
+    @property
+    def policy(self) -> Path:
+        """policy.toml."""
+        return self.folder / "policy.toml"
+
+    @property
+    def ledger(self) -> Path:
+        """SQLite file."""
+        return self.folder / "ledger.sqlite"
+
+    @property
+    def audit(self) -> Path:
+        """Hash-chained file."""
+        return self.folder / "audit.jsonl"
+
+    def write(self) -> "SignerFiles":
+        """Make certificates, settings and policy."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not self.pki.exists():
+            command = [PROGRAM, "dev-pki", str(self.pki)]
+            subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
+        self.settings.write_text(self._settings())
+        self.policy.write_text(policy_text(self.account, self.world, self.figures))
+        return self
+
+    def _settings(self) -> str:
+        clients = "".join(
+            _client(san, "trader", self.account, TRADER_METHODS) for san in (TRADER_SAN, *self.extra_clients)
+        )
+        return f"""
+listen = "127.0.0.1:{self.port}"
+admin_listen = "127.0.0.1:{self.admin_port}"
+ledger = "ledger.sqlite"
+audit = "audit.jsonl"
+policy = "policy.toml"
+
+[tls]
+certificate = "pki/server.pem"
+key = "pki/server.key"
+client_ca = "pki/ca.pem"
+
+[[chains]]
+id = "eip155:{self.world.chain_id}"
+rpc_url = "{self.rpc_url}"
+
+[[accounts]]
+id = "{self.account}"
+wallet = "hot"
+backend = "dev"
+dev = {{ mnemonic_index = {self.account_index} }}
+{clients}
+[[clients]]
+san = "{ADMIN_SAN}"
+role = "admin"
+"""
+
+
+def _client(san: str, role: str, account: str, methods: Sequence[str]) -> str:
+    listed = ", ".join(f'"{method}"' for method in methods)
+    return f"""
+[[clients]]
+san = "{san}"
+role = "{role}"
+[[clients.grants]]
+account = "{account}"
+methods = [{listed}]
+"""
+
+
+def policy_text(account: str, world: World, figures: PolicyFigures) -> str:
+    """A policy for the pairs of the bed: USDX against WETH and ABC on both routers."""
+    routers = (world.v2_router, world.swap_router)
+    tokens = (
+        (world.usdx, "USDX", 6, "erc20", figures.usdx_per_trade, figures.usdx_per_hour, figures.usdx_per_day),
+        (world.weth, "WETH", 18, "weth9", 2 * ETHER, 100 * ETHER, 200 * ETHER),
+        (world.abc, "ABC", 18, "erc20", 2_000 * ETHER, 100_000 * ETHER, 200_000 * ETHER),
+    )
+    recipients = ", ".join(f'"{recipient}"' for recipient in figures.native_recipients)
+    return f"""version = 1
+
+[[accounts]]
+account = "{account}"
+max_fee_per_gas_wei = {50 * GWEI}
+max_priority_fee_per_gas_wei = {3 * GWEI}
+max_gas_limit = 500000
+max_fee_per_transaction_wei = "{25 * 10**15}"
+max_fee_per_day_wei = "{50 * ETHER}"
+max_transactions_per_minute = {figures.transactions_per_minute}
+max_deadline_s = 120
+max_quote_age_s = 10
+max_price_age_s = {figures.max_price_age_s}
+max_slippage_bps = 50
+native_recipients = [{recipients}]
+max_native_per_transfer_wei = "{ETHER}"
+max_native_per_day_wei = "{20 * ETHER}"
+
+[[accounts.routers]]
+address = "{world.v2_router}"
+kind = "uniswap_v2_router02"
+
+[[accounts.routers]]
+address = "{world.swap_router}"
+kind = "uniswap_swap_router02"
+quoter = "{world.quoter}"
+""" + "".join(_token(*token, routers) for token in tokens)
+
+
+def _token(
+    address: str,
+    symbol: str,
+    decimals: int,
+    kind: str,
+    per_trade: int,
+    per_hour: int,
+    per_day: int,
+    spenders: Sequence[str],
+) -> str:
+    listed = ", ".join(f'"{spender}"' for spender in spenders)
+    return f"""
+[[accounts.tokens]]
+address = "{address}"
+symbol = "{symbol}"
+decimals = {decimals}
+kind = "{kind}"
+max_per_trade = "{per_trade}"
+max_per_hour = "{per_hour}"
+max_per_day = "{per_day}"
+spenders = [{listed}]
+"""
+
+
+def signer_program(files: SignerFiles) -> Child:
+    """`airlock-signer run` over these files, to be entered with `async with`; then wait with `serving`."""
+    return Child([PROGRAM, "run", "--config", str(files.settings)], log=files.folder / "signer.log")
+
+
+async def serving(files: SignerFiles, child: Child) -> None:
+    """Wait until the signer takes connections. Raises with its log when it ended instead."""
+
+    async def answers() -> bool:
+        if child.returncode is not None:
+            raise RuntimeError(f"the signer ended with {child.returncode}:\n{child.log()}")
+        async with channel(files) as connection:
+            try:
+                await asyncio.wait_for(connection.channel_ready(), 1)
+            except TimeoutError:
+                return False
+            return True
+
+    await until(answers, what="the signer serves")
+
+
+def channel(
+    files: SignerFiles, *, identity: str = "trader", admin: bool = False, pki: Path | None = None
+) -> grpc.aio.Channel:
+    """Mutual TLS to the signer with one of the certificates of `dev-pki` (or of another folder)."""
+    folder = pki or files.pki
+    credentials = grpc.ssl_channel_credentials(
+        root_certificates=(files.pki / "ca.pem").read_bytes(),
+        private_key=(folder / f"{identity}.key").read_bytes(),
+        certificate_chain=(folder / f"{identity}.pem").read_bytes(),
+    )
+    port = files.admin_port if admin else files.port
+    return grpc.aio.secure_channel(f"127.0.0.1:{port}", credentials)
