@@ -30,6 +30,20 @@ class AuditRecord:
     nonce: int | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditReport:
+    """What a check of the trail found: how many records are sound, the last sound hash.
+
+    What is wrong after it.
+
+    `problem` is empty when the chain is whole.
+    """
+
+    records: int
+    head_hash: str
+    problem: str
+
+
 class Audit(Protocol):
     """An append-only trail."""
 

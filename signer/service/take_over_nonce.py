@@ -122,7 +122,7 @@ class TakeOverNonce:
     def _judge(self, policy: Policy, earlier: TransactionRecord, payload: EvmPayload) -> Decision:
         # The ledger makes sure that `earlier` is the newest of its nonce, and that the charges fit.
         newest = earlier.unsigned.payload
-        return decide_replacement(policy, earlier.account, newest=newest, payload=payload, usage={})
+        return decide_replacement(policy, earlier.account, newest=newest, replacement=payload, usage={})
 
     async def _recheck(self, earlier: TransactionRecord, payload: EvmPayload) -> Denied | None:
         again = self._judge(self._policies.current, earlier, payload)

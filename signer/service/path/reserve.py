@@ -4,7 +4,7 @@ from signer.domain.decisions import Denied, Violation
 from signer.domain.errors import KeyReusedError, PreconditionError
 from signer.domain.reasons import DenyReason, FailReason
 from signer.domain.records import TransactionRecord
-from signer.policy.rules.rolling import excess_violations
+from signer.policy.excess import excess_violations
 from signer.ports.ledger import (
     AlreadyKnown,
     Ledger,
