@@ -51,7 +51,7 @@ def _lock(folder: Path) -> None:
         _say(f"waiting for another run that is setting up {folder}")
         fcntl.flock(handle, fcntl.LOCK_EX)
     # pip and npm inherit it, so that a run that was killed stays locked until what it started has ended.
-    os.set_inheritable(handle.fileno(), True)  # noqa: FBT003  # the call has no keyword
+    os.set_inheritable(handle.fileno(), True)
     _held.append(handle)
 
 
