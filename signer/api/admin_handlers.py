@@ -1,0 +1,74 @@
+"""The Admin service: each handler translates, calls its use case, translates back. It decides nothing."""
+
+import grpc
+
+from protos.airlock.signer.v1 import admin_pb2 as pb
+from signer.api.edge import Edge
+from signer.api.errors import NotBuiltError
+from signer.api.translate import answers, fields
+from signer.api.use_cases import AdminUseCases
+from signer.domain.errors import InvalidRequestError
+from signer.service.clients import Client
+
+SERVICE = "airlock.signer.v1.Admin"
+_MAX_REASON = 200
+
+
+def admin_service(use_cases: AdminUseCases, edge: Edge) -> grpc.GenericRpcHandler:
+    """Every RPC of the Admin service."""
+    handlers = _AdminHandlers(use_cases)
+    return grpc.method_handlers_generic_handler(
+        SERVICE,
+        {
+            "Pause": edge.unary("Pause", pb.PauseRequest, handlers.pause),
+            "Resume": edge.unary("Resume", pb.ResumeRequest, handlers.resume),
+            "ReloadPolicy": edge.unary("ReloadPolicy", pb.ReloadPolicyRequest, handlers.reload_policy),
+            "ReconcileNonces": edge.unary(
+                "ReconcileNonces", pb.ReconcileNoncesRequest, handlers.reconcile_nonces
+            ),
+            "RotateAccount": edge.unary("RotateAccount", pb.RotateAccountRequest, handlers.rotate_account),
+            "VerifyAudit": edge.unary("VerifyAudit", pb.VerifyAuditRequest, handlers.verify_audit),
+        },
+    )
+
+
+class _AdminHandlers:
+    def __init__(self, use_cases: AdminUseCases) -> None:
+        self._do = use_cases
+
+    async def pause(self, client: Client, request: pb.PauseRequest) -> pb.PauseResponse:
+        if len(request.reason) > _MAX_REASON:
+            size = len(request.reason)
+            raise InvalidRequestError("reason", f"has {size} characters; at most {_MAX_REASON} are allowed")
+        paused = await self._do.pause(client, fields.account_or_all(request.account), request.reason)
+        return pb.PauseResponse(paused_accounts=[answers.spelled(account) for account in paused])
+
+    async def resume(self, client: Client, request: pb.ResumeRequest) -> pb.ResumeResponse:
+        paused = await self._do.resume(client, fields.account_or_all(request.account))
+        return pb.ResumeResponse(paused_accounts=[answers.spelled(account) for account in paused])
+
+    async def reload_policy(self, client: Client, request: pb.ReloadPolicyRequest) -> pb.ReloadPolicyResponse:
+        before, after = await self._do.reload_policy(client, dry_run=request.dry_run)
+        return pb.ReloadPolicyResponse(previous_policy_hash=before.hash, policy_hash=after.hash)
+
+    async def reconcile_nonces(
+        self, client: Client, request: pb.ReconcileNoncesRequest
+    ) -> pb.ReconcileNoncesResponse:
+        result = await self._do.reconcile_nonces(client, fields.account(request.account), apply=request.apply)
+        return pb.ReconcileNoncesResponse(
+            chain_nonce_latest=result.chain_nonce_latest,
+            chain_nonce_finalized=result.chain_nonce_finalized,
+            ledger_next_nonce=result.ledger_next_nonce,
+            free_nonces=result.free_nonces,
+            findings=result.findings,
+            applied=result.applied,
+        )
+
+    async def rotate_account(
+        self, client: Client, request: pb.RotateAccountRequest
+    ) -> pb.RotateAccountResponse:
+        raise NotBuiltError(f"RotateAccount (asked by {client.name} for {request.account[:90]!r})")
+
+    async def verify_audit(self, client: Client, request: pb.VerifyAuditRequest) -> pb.VerifyAuditResponse:
+        check = await self._do.verify_audit(client, request.from_sequence)
+        return pb.VerifyAuditResponse(records=check.records, head_hash=check.head_hash, problem=check.problem)

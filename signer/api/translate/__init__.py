@@ -1,0 +1,1 @@
+"""Protobuf ⇄ domain. Strict: every field is checked, and a refusal names the field and what is allowed."""

@@ -1,0 +1,201 @@
+"""Answers to clients: domain → protobuf. Only the answers of Sign, Replace and Cancel carry raw bytes."""
+
+import functools
+
+from eth_utils.address import to_checksum_address
+
+from protos.airlock.signer.v1 import signer_pb2, types_pb2
+from signer.api.errors import MAX_VIOLATIONS
+from signer.domain.accounts import AccountId, AccountState, address_of, chain_of
+from signer.domain.budget import FEE, TRANSACTIONS, Resource
+from signer.domain.decisions import Denied, Violation
+from signer.domain.errors import BrokenError
+from signer.domain.events import TransactionEvent
+from signer.domain.reasons import FailReason
+from signer.domain.records import TransactionRecord
+from signer.domain.slots import SlotState, TransactionKind
+from signer.domain.transactions import SignedBytes
+from signer.ports.ledger import LimitUse
+from signer.service.accounts import AccountView
+from signer.service.evaluate import Evaluation
+from signer.service.get_budget import Budget
+from signer.service.list_accounts import GrantedAccount
+
+SLOT_STATES = {
+    SlotState.RESERVED: types_pb2.SLOT_STATE_RESERVED,
+    SlotState.SIGNED: types_pb2.SLOT_STATE_SIGNED,
+    SlotState.BROADCAST: types_pb2.SLOT_STATE_BROADCAST,
+    SlotState.MINED: types_pb2.SLOT_STATE_MINED,
+    SlotState.FINAL: types_pb2.SLOT_STATE_FINAL,
+    SlotState.RELEASED: types_pb2.SLOT_STATE_RELEASED,
+    SlotState.REPLACED: types_pb2.SLOT_STATE_REPLACED,
+    SlotState.CANCELLED: types_pb2.SLOT_STATE_CANCELLED,
+}
+KINDS = {
+    TransactionKind.ORIGINAL: types_pb2.TRANSACTION_KIND_ORIGINAL,
+    TransactionKind.REPLACEMENT: types_pb2.TRANSACTION_KIND_REPLACEMENT,
+    TransactionKind.CANCELLATION: types_pb2.TRANSACTION_KIND_CANCELLATION,
+}
+ACCOUNT_STATES = {
+    AccountState.ACTIVE: signer_pb2.Account.STATE_ACTIVE,
+    AccountState.PAUSED: signer_pb2.Account.STATE_PAUSED,
+    AccountState.DRAINING: signer_pb2.Account.STATE_DRAINING,
+    AccountState.RETIRED: signer_pb2.Account.STATE_RETIRED,
+}
+
+
+def signed(record: TransactionRecord) -> signer_pb2.SignEvmTransactionResponse:
+    """Answer of SignEvmTransaction."""
+    bytes_ = signed_bytes(record)
+    return signer_pb2.SignEvmTransactionResponse(
+        transaction_id=record.id,
+        nonce=record.nonce,
+        raw_transaction=bytes_.raw,
+        transaction_hash=bytes_.hash,
+        policy_hash=record.policy_hash,
+    )
+
+
+def replaced(record: TransactionRecord) -> signer_pb2.ReplaceTransactionResponse:
+    """Answer of ReplaceTransaction."""
+    bytes_ = signed_bytes(record)
+    return signer_pb2.ReplaceTransactionResponse(
+        transaction_id=record.id,
+        nonce=record.nonce,
+        raw_transaction=bytes_.raw,
+        transaction_hash=bytes_.hash,
+        policy_hash=record.policy_hash,
+    )
+
+
+def cancelled(record: TransactionRecord) -> signer_pb2.CancelTransactionResponse:
+    """Answer of CancelTransaction."""
+    bytes_ = signed_bytes(record)
+    return signer_pb2.CancelTransactionResponse(
+        transaction_id=record.id,
+        nonce=record.nonce,
+        raw_transaction=bytes_.raw,
+        transaction_hash=bytes_.hash,
+        policy_hash=record.policy_hash,
+    )
+
+
+def signed_bytes(record: TransactionRecord) -> SignedBytes:
+    """Return the signature of a record. Raises BrokenError without one: there is no such answer."""
+    if record.signed is None:
+        raise BrokenError(FailReason.BROKEN, f"transaction {record.id} is {record.state} without a signature")
+    return record.signed
+
+
+def evaluation(result: Evaluation) -> signer_pb2.EvaluateResponse:
+    """Answer of Evaluate."""
+    answer = signer_pb2.EvaluateResponse(policy_hash=result.policy_hash, decoded_actions=result.actions)
+    if isinstance(result.decision, Denied):
+        answer.verdict = signer_pb2.EvaluateResponse.VERDICT_DENIED
+        violations = result.decision.violations
+        answer.violations.extend(violation(each) for each in violations[:MAX_VIOLATIONS])
+        answer.violations_omitted = max(0, len(violations) - MAX_VIOLATIONS)
+    else:
+        answer.verdict = signer_pb2.EvaluateResponse.VERDICT_APPROVED
+    return answer
+
+
+def violation(each: Violation) -> types_pb2.Violation:
+    """One violated rule."""
+    return types_pb2.Violation(
+        reason=each.reason, rule=each.rule, limit=each.limit, actual=each.actual, unit=each.unit
+    )
+
+
+def transaction(record: TransactionRecord) -> types_pb2.TransactionRecord:
+    """A transaction without its bytes."""
+    return types_pb2.TransactionRecord(
+        transaction_id=record.id,
+        account=spelled(record.account),
+        nonce=record.nonce,
+        kind=KINDS[record.kind],
+        state=SLOT_STATES[record.state],
+        transaction_hash=record.signed.hash if record.signed else "",
+        idempotency_key=record.idempotency_key,
+        replaces_transaction_id=record.replaces or "",
+        policy_hash=record.policy_hash,
+        reserved_time_unix_ms=record.reserved_at,
+        signed_time_unix_ms=record.signed_at or 0,
+        block_number=record.block_number or 0,
+        reverted=record.reverted,
+        fee_paid="" if record.fee_paid_wei is None else str(record.fee_paid_wei),
+    )
+
+
+def budget(result: Budget) -> signer_pb2.GetBudgetResponse:
+    """Answer of GetBudget."""
+    return signer_pb2.GetBudgetResponse(
+        lines=[budget_line(use) for use in result.lines], policy_hash=result.policy_hash
+    )
+
+
+def budget_line(use: LimitUse) -> types_pb2.BudgetLine:
+    """Use of one rolling limit."""
+    return types_pb2.BudgetLine(
+        resource=use.limit.resource,
+        window_s=use.limit.window_s,
+        limit=str(use.limit.limit),
+        used=str(use.used),
+        unit=_unit(use.limit.resource),
+    )
+
+
+def accounts(granted: tuple[GrantedAccount, ...]) -> signer_pb2.ListAccountsResponse:
+    """Answer of ListAccounts."""
+    return signer_pb2.ListAccountsResponse(accounts=[account(each.view, each.methods) for each in granted])
+
+
+def account(view: AccountView, methods: tuple[str, ...] = ()) -> signer_pb2.Account:
+    """An account as a client sees it."""
+    return signer_pb2.Account(
+        account=spelled(view.account.id),
+        wallet=view.account.wallet,
+        wallet_position=view.account.wallet_position,
+        backend=view.account.backend,
+        state=ACCOUNT_STATES[view.state],
+        pause_reason=view.reason,
+        granted_methods=methods,
+    )
+
+
+def event(change: TransactionEvent) -> signer_pb2.WatchTransactionsResponse:
+    """One life-cycle change. The record is as it is now, with the state that the event brought."""
+    record = transaction(change.record)
+    record.state = SLOT_STATES[change.state]
+    return signer_pb2.WatchTransactionsResponse(
+        cursor=str(change.cursor),
+        time_unix_ms=change.at,
+        transaction=record,
+        previous_state=types_pb2.SLOT_STATE_UNSPECIFIED
+        if change.previous is None
+        else SLOT_STATES[change.previous],
+    )
+
+
+def account_change(view: AccountView, methods: tuple[str, ...] = ()) -> signer_pb2.WatchTransactionsResponse:
+    """An account was paused or resumed. Carries no cursor: it is not part of the ledger's log."""
+    change = signer_pb2.AccountChange(account=account(view, methods))
+    return signer_pb2.WatchTransactionsResponse(account_change=change)
+
+
+def _unit(resource: Resource) -> str:
+    if resource == TRANSACTIONS:
+        return "count"
+    return "wei" if resource == FEE or not resource.startswith("token:") else "base units"
+
+
+def spelled(account_id: AccountId) -> str:
+    """CAIP-10 as the contract spells it: EVM addresses in EIP-55."""
+    if not account_id.startswith("eip155:"):
+        return account_id
+    return f"{chain_of(account_id)}:{_checksummed(address_of(account_id))}"
+
+
+@functools.lru_cache(maxsize=1_024)
+def _checksummed(address: str) -> str:
+    return to_checksum_address(address)
