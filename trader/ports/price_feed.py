@@ -1,4 +1,4 @@
-"""Prices as a port. A price says at which block it was read; it is never older than the caller's last look."""
+"""Prices as a port. A price says after which block it was read; there is no average and no guess."""
 
 from dataclasses import dataclass
 from decimal import Decimal

@@ -59,5 +59,8 @@ class TokenApprovals(Protocol):
     def build(
         self, token: Address, spender: Address, amount: int, fees: Fees, deadline_s: int
     ) -> TransactionDraft:
-        """Set the allowance of `spender` to `amount`; `deadline_s` (unix seconds) is ours, no chain knows it."""
+        """Set the allowance of `spender` to `amount`.
+
+        `deadline_s` (unix seconds) is our own: after it the engine cancels.
+        """
         ...

@@ -1,0 +1,1 @@
+"""An Ethereum node over JSON-RPC."""

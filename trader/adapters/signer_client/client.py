@@ -1,0 +1,147 @@
+"""The Signer port over gRPC. Translates and nothing more; refuses to repeat a call on its own."""
+
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import asynccontextmanager
+from typing import TypeVar, cast
+
+import grpc
+from grpc import aio
+
+from protos.airlock.signer.v1 import signer_pb2, signer_pb2_grpc
+from trader.adapters.signer_client import messages
+from trader.adapters.signer_client.channel import SignerTarget, signer_channel
+from trader.adapters.signer_client.errors import refused_or_raise
+from trader.domain.errors import SignerNotReadyError
+from trader.domain.ids import IdempotencyKey, WalletId
+from trader.domain.quotes import TransactionDraft
+from trader.domain.time import MS_PER_S
+from trader.ports.signer import Allowed, Belief, BudgetLine, Refused, Signed, SignerAccount, SignerRecord
+
+DEADLINE_MS = 10_000
+"""Enough for a key in memory or in Vault; a device with a person before it needs its own, longer one."""
+
+T = TypeVar("T")
+
+
+class SignerClient:
+    """One signer; `deadline_ms` bounds every call. A lost answer is SignerUnavailableError."""
+
+    def __init__(self, channel: aio.Channel, *, deadline_ms: int = DEADLINE_MS) -> None:
+        # One generated class serves both kinds of channel; its asynchronous face exists only as a type.
+        self._stub = cast("signer_pb2_grpc.SignerAsyncStub", signer_pb2_grpc.SignerStub(channel))
+        self._deadline_s = deadline_ms / MS_PER_S
+
+    async def accounts(self) -> Sequence[SignerAccount]:
+        """Accounts that we have a grant for."""
+        request = signer_pb2.ListAccountsRequest()
+        answer = await _definite(self._stub.ListAccounts(request, timeout=self._deadline_s))
+        return [messages.signer_account(account) for account in answer.accounts]
+
+    async def sign(
+        self, key: IdempotencyKey, wallet: WalletId, draft: TransactionDraft, belief: Belief
+    ) -> Signed | Refused:
+        """Ask for a signature."""
+        request = signer_pb2.SignEvmTransactionRequest(
+            idempotency_key=key,
+            account=messages.account(wallet),
+            transaction=messages.transaction(draft),
+            claim=messages.claim(belief),
+        )
+        return await _signed(self._stub.SignEvmTransaction(request, timeout=self._deadline_s))
+
+    async def evaluate(self, wallet: WalletId, draft: TransactionDraft, belief: Belief) -> Allowed | Refused:
+        """Ask for the verdict only."""
+        request = signer_pb2.EvaluateRequest(
+            account=messages.account(wallet),
+            evm=messages.transaction(draft),
+            claim=messages.claim(belief),
+        )
+        try:
+            return messages.verdict(await self._stub.Evaluate(request, timeout=self._deadline_s))
+        except aio.AioRpcError as error:
+            return refused_or_raise(error)
+
+    async def replace(
+        self,
+        key: IdempotencyKey,
+        transaction_id: str,
+        max_fee_per_gas_wei: int,
+        max_priority_fee_per_gas_wei: int,
+    ) -> Signed | Refused:
+        """Same nonce and payload, higher fees."""
+        request = signer_pb2.ReplaceTransactionRequest(
+            idempotency_key=key,
+            transaction_id=transaction_id,
+            max_fee_per_gas_wei=str(max_fee_per_gas_wei),
+            max_priority_fee_per_gas_wei=str(max_priority_fee_per_gas_wei),
+        )
+        return await _signed(self._stub.ReplaceTransaction(request, timeout=self._deadline_s))
+
+    async def cancel(
+        self,
+        key: IdempotencyKey,
+        transaction_id: str,
+        max_fee_per_gas_wei: int,
+        max_priority_fee_per_gas_wei: int,
+    ) -> Signed | Refused:
+        """Same nonce, an empty transfer to ourselves."""
+        request = signer_pb2.CancelTransactionRequest(
+            idempotency_key=key,
+            transaction_id=transaction_id,
+            max_fee_per_gas_wei=str(max_fee_per_gas_wei),
+            max_priority_fee_per_gas_wei=str(max_priority_fee_per_gas_wei),
+        )
+        return await _signed(self._stub.CancelTransaction(request, timeout=self._deadline_s))
+
+    async def lookup(self, key: IdempotencyKey) -> SignerRecord | None:
+        """What was signed under this key, without signing anything; None when the signer never did."""
+        request = signer_pb2.GetTransactionRequest(idempotency_key=key)
+        try:
+            answer = await self._stub.GetTransaction(request, timeout=self._deadline_s)
+        except aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.NOT_FOUND:
+                return None
+            raise _unexpected(refused_or_raise(error)) from None
+        return messages.record(answer.transaction)
+
+    async def report_broadcast(self, transaction_id: str, transaction_hash: str) -> None:
+        """Tell the signer that a node has the bytes."""
+        request = signer_pb2.ReportBroadcastRequest(
+            transaction_id=transaction_id, transaction_hash=transaction_hash
+        )
+        await _definite(self._stub.ReportBroadcast(request, timeout=self._deadline_s))
+
+    async def budget(self, wallet: WalletId) -> Sequence[BudgetLine]:
+        """What is left of the policy's rolling limits."""
+        request = signer_pb2.GetBudgetRequest(account=messages.account(wallet))
+        answer = await _definite(self._stub.GetBudget(request, timeout=self._deadline_s))
+        return [messages.budget_line(line) for line in answer.lines]
+
+
+@asynccontextmanager
+async def signer_client(
+    target: SignerTarget, *, deadline_ms: int = DEADLINE_MS
+) -> AsyncIterator[SignerClient]:
+    """A client, closed at the end of the block."""
+    async with signer_channel(target) as channel:
+        yield SignerClient(channel, deadline_ms=deadline_ms)
+
+
+async def _signed(call: Awaitable[messages.SignedMessage]) -> Signed | Refused:
+    try:
+        return messages.signed(await call)
+    except aio.AioRpcError as error:
+        return refused_or_raise(error)
+
+
+async def _definite(call: Awaitable[T]) -> T:
+    """Answer of a call that the policy does not judge."""
+    try:
+        return await call
+    except aio.AioRpcError as error:
+        raise _unexpected(refused_or_raise(error)) from None
+
+
+def _unexpected(refused: Refused) -> SignerNotReadyError:
+    reasons = ", ".join(refusal.reason for refusal in refused.refusals)
+    return SignerNotReadyError(f"signer: refused ({reasons})")

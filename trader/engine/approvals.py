@@ -1,0 +1,83 @@
+"""The allowance that a swap needs first: a state machine of its own. Refuses to believe all but the chain.
+
+requested → its transaction is mined and `allowance()` shows the amount → usable → consumed by the swap.
+Amounts are exact. While one swap holds a token and router, another waits.
+"""
+
+import uuid
+from enum import StrEnum
+
+from trader.domain.ids import OrderId, address_of
+from trader.domain.orders import CLOSED_STATES, Order, OrderKind, OrderState
+from trader.domain.quotes import Quote
+from trader.engine.desk import Desk
+from trader.ports.order_store import Approval, ApprovalState, Claim, NewOrder
+
+_DONE = frozenset({OrderState.MINED, OrderState.SETTLED})
+
+
+class Allowance(StrEnum):
+    """Whether the swap may go on."""
+
+    USABLE = "usable"
+    PENDING = "pending"
+    LOST = "lost"
+
+
+async def secure(desk: Desk, claim: Claim, approval: Approval | None, quote: Quote) -> Allowance:
+    """Bring the allowance of the claimed swap one step further, and say where it stands."""
+    if approval is None:
+        await desk.store.request_approval(claim, _approval_order(claim.order, quote), desk.clock.now())
+        desk.bell.ring()
+        return Allowance.PENDING
+    match approval.state:
+        case ApprovalState.REQUESTED:
+            return await _requested(desk, claim, approval)
+        case ApprovalState.USABLE:
+            return Allowance.USABLE if await _enough(desk, approval) else Allowance.LOST
+        case ApprovalState.CONSUMED | ApprovalState.ABANDONED:
+            return Allowance.LOST
+
+
+async def _requested(desk: Desk, claim: Claim, approval: Approval) -> Allowance:
+    order = await desk.store.get(approval.order)
+    if order is None:
+        raise ValueError(
+            f"approval of swap {approval.swap} names order {approval.order}, which does not exist"
+        )
+    # An allowance left from before does not count: our own approval would still come, after the swap.
+    if order.state in _DONE and await _enough(desk, approval):
+        await desk.store.approval_usable(claim, desk.clock.now())
+        return Allowance.USABLE
+    if order.state in CLOSED_STATES and order.state is not OrderState.SETTLED:
+        return Allowance.LOST
+    return Allowance.PENDING
+
+
+async def _enough(desk: Desk, approval: Approval) -> bool:
+    allowed = await desk.chain.allowance(approval.token, address_of(approval.wallet), approval.spender)
+    return allowed >= approval.amount
+
+
+def _approval_order(swap: Order, quote: Quote) -> NewOrder:
+    return NewOrder(
+        id=approval_id(swap.id),
+        kind=OrderKind.APPROVAL,
+        wallet=swap.wallet,
+        strategy=swap.strategy,
+        venue=quote.venue,
+        asset_in=swap.asset_in,
+        asset_out=swap.asset_out,
+        amount_in=swap.amount_in,
+        max_slippage_bps=swap.max_slippage_bps,
+        live=swap.live,
+        created_at=quote.made_at,
+        expires_at=swap.expires_at,
+        parent=swap.id,
+        spender=quote.spender,
+    )
+
+
+def approval_id(swap: OrderId) -> OrderId:
+    """Follows from the swap, so that asking twice is one approval."""
+    return OrderId(str(uuid.uuid5(uuid.UUID(swap), "approval")))

@@ -1,0 +1,127 @@
+"""The transactions that share an order's nonce: the original, its replacements, its cancellation.
+
+Their keys and fees follow from the order's own persisted key and draft, and the signer's ledger remembers
+which of them were ever signed. So they need no row here, and no crash makes the engine forget one.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from trader.domain.errors import SignerNotReadyError
+from trader.domain.ids import IdempotencyKey
+from trader.domain.orders import Order
+from trader.domain.quotes import TransactionDraft
+from trader.engine.beliefs import belief_of
+from trader.engine.config import MAX_REPLACEMENTS
+from trader.engine.desk import Desk
+from trader.engine.fees import bumped
+from trader.ports.signer import Refused, Signed, SignerRecord
+from trader.ports.venue import Fees
+
+
+class AttemptKind(StrEnum):
+    """What a transaction does with the order's nonce."""
+
+    ORIGINAL = "original"
+    REPLACEMENT = "replacement"
+    CANCELLATION = "cancellation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """A signed transaction with the order's nonce. `number` is 0 for the original, then counts up."""
+
+    kind: AttemptKind
+    number: int
+    record: SignerRecord
+
+
+def replacement_key(key: IdempotencyKey, number: int) -> IdempotencyKey:
+    """Key of the nth replacement, from 1."""
+    return IdempotencyKey(f"{key}-r{number}")
+
+
+def cancellation_key(key: IdempotencyKey) -> IdempotencyKey:
+    """Key of the one cancellation."""
+    return IdempotencyKey(f"{key}-c")
+
+
+async def known_attempts(desk: Desk, order: Order) -> tuple[Attempt, ...]:
+    """Every transaction that was ever signed for the order's nonce, in order of their fees.
+
+    Raises SignerUnavailableError, and SignerNotReadyError when the signer does not know even the original:
+    it is not the signer that signed, or our grant is gone, and its silence about the others proves nothing.
+    """
+    key = _key(order)
+    original = await desk.signer.lookup(key)
+    if original is None:
+        raise SignerNotReadyError(f"signer: knows no signature under the key of order {order.id}")
+    found = [Attempt(kind=AttemptKind.ORIGINAL, number=0, record=original)]
+    for number in range(1, MAX_REPLACEMENTS + 1):
+        record = await desk.signer.lookup(replacement_key(key, number))
+        if record is None:
+            break
+        found.append(Attempt(kind=AttemptKind.REPLACEMENT, number=number, record=record))
+    cancellation = await desk.signer.lookup(cancellation_key(key))
+    if cancellation is not None:
+        found.append(Attempt(kind=AttemptKind.CANCELLATION, number=len(found), record=cancellation))
+    return tuple(found)
+
+
+async def replace_next(desk: Desk, order: Order, last: Attempt) -> Signed | Refused:
+    """Ask for the next replacement: the same payload for 12.5 % more."""
+    fees = bumped(_fees(order), last.number + 1)
+    return await desk.signer.replace(
+        replacement_key(_key(order), last.number + 1),
+        last.record.transaction_id,
+        fees.max_fee_per_gas_wei,
+        fees.max_priority_fee_per_gas_wei,
+    )
+
+
+async def cancel_after(desk: Desk, order: Order, last: Attempt) -> Signed | Refused:
+    """Ask for the cancellation of the newest attempt."""
+    fees = bumped(_fees(order), last.number + 1)
+    return await desk.signer.cancel(
+        cancellation_key(_key(order)),
+        last.record.transaction_id,
+        fees.max_fee_per_gas_wei,
+        fees.max_priority_fee_per_gas_wei,
+    )
+
+
+async def signed_again(desk: Desk, order: Order, attempts: tuple[Attempt, ...]) -> Signed | Refused:
+    """Bytes of the newest attempt once more: the same key and content give the same bytes."""
+    newest = attempts[-1]
+    match newest.kind:
+        case AttemptKind.CANCELLATION:
+            return await cancel_after(desk, order, attempts[-2])
+        case AttemptKind.REPLACEMENT:
+            return await replace_next(desk, order, attempts[-2])
+        case AttemptKind.ORIGINAL:
+            return await original(desk, order)
+
+
+async def original(desk: Desk, order: Order) -> Signed | Refused:
+    """Ask for the order's own signature, for the first time or again."""
+    return await desk.signer.sign(_key(order), order.wallet, _draft(order), belief_of(order))
+
+
+def _key(order: Order) -> IdempotencyKey:
+    if order.idempotency_key is None:
+        raise ValueError(f"order {order.id} has no idempotency key")
+    return order.idempotency_key
+
+
+def _draft(order: Order) -> TransactionDraft:
+    if order.draft is None:
+        raise ValueError(f"order {order.id} has no draft")
+    return order.draft
+
+
+def _fees(order: Order) -> Fees:
+    draft = _draft(order)
+    return Fees(
+        max_fee_per_gas_wei=draft.max_fee_per_gas_wei,
+        max_priority_fee_per_gas_wei=draft.max_priority_fee_per_gas_wei,
+    )

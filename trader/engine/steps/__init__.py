@@ -1,0 +1,1 @@
+"""One file for each state of an order: what to do next, and nothing else."""

@@ -1,0 +1,1 @@
+"""Strategies: (state, market snapshot, now) → signals. Pure; no I/O, no clock, no float."""
