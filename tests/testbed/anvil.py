@@ -1,6 +1,7 @@
 """A local Ethereum chain, one anvil process per instance; refuses any address but 127.0.0.1."""
 
 import itertools
+import re
 import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -11,7 +12,7 @@ import aiohttp
 
 from tests.testbed import abi, packages
 from tests.testbed.packages import Json
-from tests.testbed.processes import Child, free_port, until
+from tests.testbed.processes import Child, until
 
 CHAIN_ID = 31337
 _RECEIPT_TIMEOUT_S = 30
@@ -49,12 +50,11 @@ class Anvil:
             raise FileNotFoundError("anvil is neither on PATH nor in the cache; `make test` fetches it")
         async with AsyncExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="airlock-anvil-")))
-            port = free_port()
-            self.url = f"http://127.0.0.1:{port}"
-            argv = [str(binary), "--host", "127.0.0.1", "--port", str(port), "--chain-id", str(self.chain_id)]
+            # Port 0: anvil picks one that is free and says which, so two test runs cannot race for it.
+            argv = [str(binary), "--host", "127.0.0.1", "--port", "0", "--chain-id", str(self.chain_id)]
             argv += ["--slots-in-an-epoch", "1", *self._options]
             self._child = await stack.enter_async_context(Child(argv, log=folder / "anvil.log"))
-            await until(self._answers, what=f"anvil on port {port} answers")
+            await until(self._listens, what="anvil listens")
             self._stack = stack.pop_all()
         return self
 
@@ -128,14 +128,14 @@ class Anvil:
         """Lays a dumped state over this chain."""
         assert await self.rpc("anvil_loadState", state) is True
 
-    async def _answers(self) -> bool:
-        child = self._child
-        if child is not None and child.returncode is not None:
-            raise RuntimeError(f"anvil ended with exit code {child.returncode}: {child.log()[-500:]}")
-        try:
-            return int(str(await self.rpc("eth_chainId")), 16) == self.chain_id
-        except aiohttp.ClientConnectionError:
-            return False
+    async def _listens(self) -> bool:
+        assert self._child is not None
+        log = self._child.log()
+        if self._child.returncode is not None:
+            raise RuntimeError(f"anvil ended with exit code {self._child.returncode}: {log[-500:]}")
+        listening = re.search(r"Listening on (127\.0\.0\.1:\d+)", log)
+        self.url = "" if listening is None else f"http://{listening[1]}"
+        return listening is not None
 
 
 async def rpc(url: str, method: str, *params: Json, call_id: int = 1) -> Json:
