@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
+from hypothesis import settings
 
 from tests.testbed.anvil import Anvil
 from tests.testbed.bed import Bed, uniswap_state
@@ -16,6 +17,10 @@ from tests.testbed.parts import require
 from tests.testbed.postgres import PostgresServer, postgres_server
 from tests.testbed.rpc_proxy import RpcProxy
 from tests.testbed.uniswap import UniswapState, World
+
+# A slow machine is not a failure: no test here judges by the clock.
+settings.register_profile("airlock", deadline=None)
+settings.load_profile("airlock")
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session", name="uniswap")

@@ -7,7 +7,7 @@ import pytest
 from tests.testbed.accounts import dev_account
 from tests.testbed.anvil import Anvil, rpc
 from tests.testbed.bed import Bed
-from tests.testbed.postgres import PostgresServer
+from tests.testbed.postgres import PostgresServer, postgres_server
 from tests.testbed.processes import Child
 from tests.testbed.uniswap import World
 
@@ -25,6 +25,20 @@ async def test_a_database_is_fresh_and_gone_afterwards(postgres: PostgresServer)
     assert tables == 0
     with pytest.raises(asyncpg.InvalidCatalogNameError):
         await asyncpg.connect(first)
+
+
+async def test_a_server_is_gone_when_its_block_fails() -> None:
+    dsns: list[str] = []
+
+    def fails() -> None:
+        with postgres_server() as server:
+            dsns.append(server.dsn)
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        fails()
+    with pytest.raises(OSError, match=r"No such file|refused"):
+        await asyncpg.connect(dsns[0])
 
 
 async def test_a_database_in_use_is_dropped_all_the_same(postgres: PostgresServer) -> None:
