@@ -47,7 +47,8 @@ class Accounts:
         self._ledger = ledger
         self._clock = clock
         self._states: dict[AccountId, tuple[AccountState, str]] = {}
-        self._opening: dict[AccountId, asyncio.Lock] = {account: asyncio.Lock() for account in self._bindings}
+        self._opened: set[AccountId] = set()
+        self._opening = asyncio.Lock()
         self._subscribers: set[asyncio.Queue[AccountView]] = set()
 
     def ids(self) -> tuple[AccountId, ...]:
@@ -79,13 +80,19 @@ class Accounts:
 
         Raises UnavailableError while its node is away.
         """
-        if account in self._states:
+        if account in self._opened:
             return
-        async with self._opening[account]:
-            if account in self._states:
+        self.binding(account)
+        async with self._opening:
+            if account in self._opened:
                 return
             status = await self._ledger.account(account) or await self._open(account)
-            self._remember(account, status.state, status.reason)
+            paused_before = self._states.get(account)
+            if paused_before is None:
+                self._remember(account, status.state, status.reason)
+            else:
+                await self._ledger.pause(account, paused_before[1], self._clock.now())
+            self._opened.add(account)
 
     def require_signing(self, account: AccountId) -> None:
         """Raise PreconditionError unless the account signs now."""
@@ -96,9 +103,14 @@ class Accounts:
             raise PreconditionError(FailReason.ACCOUNT_PAUSED, f"{account} is {view.state}: {view.reason}")
 
     async def pause(self, account: AccountId, reason: str) -> None:
-        """Stop signing for the account, at once here and durably in the ledger."""
+        """Stop signing for the account, at once here and durably in the ledger.
+
+        Raises UnavailableError for an account whose chain has not been seen yet: it is paused here, and
+        durably once the chain is seen, but not over a restart before that.
+        """
         self.binding(account)
         self._remember(account, AccountState.PAUSED, reason)
+        await self.ensure_open(account)
         await self._ledger.pause(account, reason, self._clock.now())
 
     async def resume(self, account: AccountId) -> None:
