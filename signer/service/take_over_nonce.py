@@ -13,7 +13,6 @@ from signer.domain.requests import FeeBumpRequest
 from signer.domain.slots import TransactionKind
 from signer.domain.transactions import EvmPayload, TransactionId
 from signer.policy.model import Policy
-from signer.policy.replacement import decide_replacement
 from signer.ports.audit import Audit
 from signer.ports.clock import Clock
 from signer.ports.ledger import Ledger, Reservation
@@ -29,11 +28,15 @@ from signer.service.policies import Policies
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Takeover:
-    """What makes a replacement a replacement, and a cancellation a cancellation."""
+    """What makes a replacement a replacement, and a cancellation a cancellation.
+
+    `judge` is asked for the account about the newest payload of the nonce and the one that takes it over.
+    """
 
     method: str
     kind: TransactionKind
     payload: Callable[[TransactionRecord, FeeBumpRequest], EvmPayload]
+    judge: Callable[[Policy, AccountId, EvmPayload, EvmPayload], Decision]
 
 
 class TakeOverNonce:
@@ -121,8 +124,7 @@ class TakeOverNonce:
 
     def _judge(self, policy: Policy, earlier: TransactionRecord, payload: EvmPayload) -> Decision:
         # The ledger makes sure that `earlier` is the newest of its nonce, and that the charges fit.
-        newest = earlier.unsigned.payload
-        return decide_replacement(policy, earlier.account, newest=newest, replacement=payload, usage={})
+        return self._takeover.judge(policy, earlier.account, earlier.unsigned.payload, payload)
 
     async def _recheck(self, earlier: TransactionRecord, payload: EvmPayload) -> Denied | None:
         again = self._judge(self._policies.current, earlier, payload)

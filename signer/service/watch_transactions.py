@@ -4,12 +4,14 @@ For the accounts that the client has a grant for.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TypeAlias
 
 from signer.domain.accounts import AccountId
+from signer.domain.errors import UnavailableError
 from signer.domain.events import Cursor, TransactionEvent
+from signer.domain.reasons import FailReason
 from signer.ports.ledger import Ledger
 from signer.service.accounts import Accounts, AccountView
 from signer.service.clients import Client
@@ -29,22 +31,24 @@ class WatchTransactions:
 
     async def __call__(
         self, client: Client, account: AccountId | None, after: Cursor | None
-    ) -> AsyncIterator[Change]:
+    ) -> AsyncGenerator[Change, None]:
         """Changes after the cursor, for ever.
 
         A pause or resume has no cursor: ListAccounts tells the state now.
         """
         if account is not None:
             client.require(METHOD, account)
-        waiting: asyncio.Queue[Change] = asyncio.Queue(maxsize=_WAITING)
-        async with self._accounts.changes() as views, asyncio.TaskGroup() as group:
+        waiting: asyncio.Queue[Change | UnavailableError] = asyncio.Queue(maxsize=_WAITING)
+        async with self._accounts.changes() as views:
             feeds = (
-                group.create_task(self._feed_events(waiting, after)),
-                group.create_task(_feed_views(waiting, views)),
+                asyncio.create_task(self._feed_events(waiting, after)),
+                asyncio.create_task(_feed_views(waiting, views)),
             )
             try:
                 while True:
                     change = await waiting.get()
+                    if isinstance(change, UnavailableError):
+                        raise change
                     subject = change.account.id if isinstance(change, AccountView) else change.record.account
                     if client.may(METHOD, subject) and account in {None, subject}:
                         yield change
@@ -52,12 +56,21 @@ class WatchTransactions:
                 for feed in feeds:
                     feed.cancel()
 
-    async def _feed_events(self, waiting: "asyncio.Queue[Change]", after: Cursor | None) -> None:
-        async with aclosing(self._ledger.events(after)) as events:
-            async for event in events:
-                await waiting.put(event)
+    async def _feed_events(
+        self, waiting: "asyncio.Queue[Change | UnavailableError]", after: Cursor | None
+    ) -> None:
+        try:
+            async with aclosing(self._ledger.events(after)) as events:
+                async for event in events:
+                    await waiting.put(event)
+            ended = UnavailableError(FailReason.SHUTTING_DOWN, "the ledger was closed; watch again later")
+        except UnavailableError as error:
+            ended = error
+        await waiting.put(ended)
 
 
-async def _feed_views(waiting: "asyncio.Queue[Change]", views: "asyncio.Queue[AccountView]") -> None:
+async def _feed_views(
+    waiting: "asyncio.Queue[Change | UnavailableError]", views: "asyncio.Queue[AccountView]"
+) -> None:
     while True:
         await waiting.put(await views.get())
