@@ -23,6 +23,7 @@ from pydantic import (
 from signer.domain.accounts import AccountId, ChainName, chain_of, parse_account_id, parse_chain
 from signer.domain.errors import ConfigurationError
 from signer.domain.transactions import ClientName
+from signer.policy.lines import KeyPath, Lines, spell
 
 GRANTABLE_METHODS = frozenset(
     {
@@ -74,9 +75,10 @@ def parse(raw: bytes, path: Path) -> "Settings":
         return Settings.model_validate(document, context={"folder": path.absolute().parent})
     except ValidationError as error:
         errors = error.errors(include_input=False, include_url=False)
+        lines = Lines(text)
         inner = [item["loc"] for item in errors]
         problems = (
-            f"{path}:{line_of(text, item['loc'])}: {_key(item['loc'])}: {_text(item['type'], item['msg'])}"
+            f"{_place(path, item['loc'], lines)}: {_text(item['type'], item['msg'])}"
             for item in errors
             if not (item["type"] == "too_short" and _is_echo(item["loc"], inner))
         )
@@ -88,26 +90,8 @@ def harden_environment() -> None:
     os.environ.update(_NO_TLS_1_2)
 
 
-def line_of(text: str, location: tuple[str | int, ...]) -> int:
-    """Line (from 1) of the key at `location`, or of the closest table above it that the file has."""
-    names = [part for part in location if isinstance(part, str)]
-    wanted = list(location)
-    best, depth, here, counts = 1, -1, list[str | int](), dict[str, int]()
-    for number, line in enumerate(text.splitlines(), start=1):
-        if header := re.match(r"\s*\[(\[?)\s*([\w.\- ]+?)\s*\]", line):
-            here = _table(header[2].split("."), counts, is_array=bool(header[1]))
-            candidate = here
-        elif key := re.match(r"\s*([\w\-]+)\s*=", line):
-            candidate = [*here, key[1]]
-        else:
-            continue
-        if len(candidate) > depth and candidate == wanted[: len(candidate)] and names:
-            best, depth = number, len(candidate)
-    return best
-
-
-def _key(location: tuple[str | int, ...]) -> str:
-    return ".".join(map(str, location)) or "settings"
+def _place(path: Path, location: KeyPath, lines: Lines) -> str:
+    return f"{path}:{lines.of(location) or 1}: {spell(location) or 'settings'}"
 
 
 def _text(kind: str, message: str) -> str:
@@ -116,21 +100,9 @@ def _text(kind: str, message: str) -> str:
     return message.removeprefix("Value error, ")
 
 
-def _is_echo(location: tuple[str | int, ...], others: list[tuple[str | int, ...]]) -> bool:
+def _is_echo(location: KeyPath, others: list[KeyPath]) -> bool:
     """Whether a list is only "too short" because one of its items was refused."""
     return any(len(other) > len(location) and other[: len(location)] == location for other in others)
-
-
-def _table(parts: list[str], counts: dict[str, int], *, is_array: bool) -> list[str | int]:
-    here: list[str | int] = []
-    for depth in range(1, len(parts) + 1):
-        prefix = ".".join(map(str, [*here, parts[depth - 1]]))
-        here.append(parts[depth - 1].strip())
-        if depth == len(parts) and is_array:
-            counts[prefix] = counts.get(prefix, -1) + 1
-        if prefix in counts:
-            here.append(counts[prefix])
-    return here
 
 
 class _Strict(BaseModel):
@@ -281,6 +253,8 @@ class LimitSettings(_Strict):
     max_watchers: int = Field(default=64, ge=1, le=1_024)
     drain_timeout_s: int = Field(default=15, ge=0, le=300)
     max_connection_age_s: int = Field(default=3_600, ge=1, le=86_400)
+    follow_interval_ms: int = Field(default=1_000, ge=10, le=60_000)
+    recheck_after_ms: int = Field(default=2_000, ge=0, le=60_000)
 
 
 class Settings(_Strict):

@@ -1,4 +1,4 @@
-"""Operational events as JSON lines on stderr. Fields are named by the caller; nothing is added but time and level."""
+"""Operational events as JSON lines on stderr. Fields are named by the caller; only the time is added."""
 
 import sys
 

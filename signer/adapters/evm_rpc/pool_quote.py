@@ -4,7 +4,6 @@ One source only, and one that a large trade can move; the policy decides how man
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
 from typing import TypeAlias
 
 from eth_abi.abi import encode
@@ -25,38 +24,32 @@ QUOTE_SINGLE = bytes.fromhex("c6a5026a")
 QUOTE_PATH = bytes.fromhex("cdca1753")
 """QuoterV2 `quoteExactInput(bytes,uint256)`."""
 
-QuoterOf: TypeAlias = Callable[[Address], Address | None]
-"""Quoter contract that the policy in force names for a router."""
+_Key: TypeAlias = tuple[str, Address, tuple[Address, ...], tuple[int, ...], int]
+"""Block hash, contract asked, path, fees, amount in: whatever the answer depends on."""
 
-_Key: TypeAlias = tuple[str, Address, bytes]
 _REMEMBERED = 2_048
 _WORD = 32
 _EXECUTION_REVERTED = 3  # EIP-1474's successors: geth, anvil, reth
 
 
 class PoolQuote:
-    """`PriceReference` over Uniswap V2 routers and V3 quoters. Remembers answers by block hash and call."""
+    """`PriceReference` over Uniswap V2 routers and V3 quoters. Remembers answers by block and question."""
 
     name = "pool_quote"
 
-    def __init__(self, rpc: JsonRpc, *, quoter_of: QuoterOf) -> None:
+    def __init__(self, rpc: JsonRpc) -> None:
         self._rpc = rpc
-        self._quoter_of = quoter_of
         self._answers: OrderedDict[_Key, int | None] = OrderedDict()
         self._flights: SingleFlight[_Key, int | None] = SingleFlight()
 
-    async def quote(self, swap: Swap, head: Head) -> ReferenceQuote | None:
-        """What the swap returns at `head`; None without a pool or a quoter. Raises UnavailableError."""
-        target = self._target(swap)
-        if target is None:
-            return None
-        call = calldata(swap)
-        key = (head.hash, target, call)
+    async def quote(self, swap: Swap, via: Address, head: Head) -> ReferenceQuote | None:
+        """What `via` says the swap returns at `head`; None without a pool. Raises UnavailableError."""
+        key = (head.hash, via, swap.path, swap.fees, swap.amount_in)
         if key in self._answers:
             self._answers.move_to_end(key)
             amount_out = self._answers[key]
         else:
-            amount_out = await self._flights.ask(key, lambda: self._ask(key, swap, head))
+            amount_out = await self._flights.ask(key, lambda: self._ask(key, swap, via, head))
         if not amount_out:
             # Nothing out is no price: measured against it, every minimum would look fair.
             return None
@@ -67,16 +60,8 @@ class PoolQuote:
             block_timestamp_s=head.timestamp_s,
         )
 
-    def _target(self, swap: Swap) -> Address | None:
-        match swap.venue:
-            case SwapVenue.UNISWAP_V2_ROUTER02:
-                return swap.router
-            case SwapVenue.UNISWAP_SWAP_ROUTER02:
-                return self._quoter_of(swap.router)
-
-    async def _ask(self, key: _Key, swap: Swap, head: Head) -> int | None:
-        _, target, call = key
-        request: dict[str, Json] = {"to": target, "data": f"0x{call.hex()}"}
+    async def _ask(self, key: _Key, swap: Swap, via: Address, head: Head) -> int | None:
+        request: dict[str, Json] = {"to": via, "data": f"0x{calldata(swap).hex()}"}
         try:
             answer = await self._rpc.call("eth_call", request, hex(head.number))
             amount_out = _amount_out(swap, data(answer))

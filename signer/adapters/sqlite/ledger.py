@@ -5,7 +5,7 @@ One file for each kind of change (`reserve`, `sign`, `release`, `outcomes`, `acc
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -140,7 +140,7 @@ class SqliteLedger:
         used = book.usage(account, limits, book.moment(now))
         return tuple(LimitUse(limit=limit, used=used[limit.resource, limit.window_s]) for limit in limits)
 
-    def events(self, after: Cursor | None) -> AsyncIterator[TransactionEvent]:
+    def events(self, after: Cursor | None) -> AsyncGenerator[TransactionEvent, None]:
         """Life-cycle changes after the cursor, until the ledger closes; None begins with the next one."""
         with self._reading():
             return self._subscribers.follow(after)

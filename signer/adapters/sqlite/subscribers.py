@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from signer.adapters.sqlite.rows import COLUMNS, record_of
 from signer.domain.errors import UnavailableError
@@ -37,11 +37,11 @@ class Subscribers:
         self._closed = True
         self.wake()
 
-    def follow(self, after: Cursor | None) -> AsyncIterator[TransactionEvent]:
+    def follow(self, after: Cursor | None) -> AsyncGenerator[TransactionEvent, None]:
         """Events after the cursor; None means after the newest one now. Raises sqlite3.Error."""
         return self._events(self._newest() if after is None else after)
 
-    async def _events(self, after: int) -> AsyncIterator[TransactionEvent]:
+    async def _events(self, after: int) -> AsyncGenerator[TransactionEvent, None]:
         bell = asyncio.Event()
         self._bells.add(bell)
         try:

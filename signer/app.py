@@ -1,0 +1,243 @@
+"""The signer as one process: opens what the settings name, serves, drains, closes. Decides nothing itself."""
+
+import asyncio
+import contextlib
+import secrets
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvloop
+
+from signer.adapters.audit_file.file import AuditFile
+from signer.adapters.audit_file.verify import verify
+from signer.adapters.dev_key.backend import DevKey, DevKeyBackend
+from signer.adapters.event_log import JsonEventLog
+from signer.adapters.evm_rpc.chain_view import EvmChainView
+from signer.adapters.evm_rpc.pool_quote import PoolQuote
+from signer.adapters.evm_rpc.transport import JsonRpc
+from signer.adapters.policy_file import PolicyFile
+from signer.adapters.sqlite import SqliteLedger
+from signer.adapters.system_clock import SystemClock
+from signer.api.identity import Identities
+from signer.api.revocation import Revocations
+from signer.api.server import Listening, ServerOptions, serve
+from signer.api.tls import ServerTls, TlsFiles
+from signer.api.use_cases import AdminUseCases, SignerUseCases
+from signer.domain.accounts import Account, evm_chain_id
+from signer.domain.errors import UnavailableError
+from signer.domain.transactions import ClientName, TransactionId
+from signer.ports.audit import AuditReport
+from signer.ports.clock import Clock
+from signer.ports.events import EventLog
+from signer.service.accounts import Binding
+from signer.service.clients import Client, Role
+from signer.service.path.sign import SignLimits
+from signer.service.policies import Policies
+from signer.service.services import Ports, Services, wire
+from signer.service.verify_audit import Verify, VerifyAudit
+from signer.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """Everything between the network and the use cases."""
+
+    options: ServerOptions
+    identities: Identities
+    tls: ServerTls
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises ConfigurationError for settings that cannot be used."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_until_told_to_stop(settings))
+
+
+async def _until_told_to_stop(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with open_signer(settings, clock=SystemClock(), log=JsonEventLog()):
+        await stop.wait()
+
+
+@asynccontextmanager
+async def open_signer(settings: Settings, *, clock: Clock, log: EventLog) -> AsyncIterator[Listening]:
+    """The real signer, open and serving."""
+    async with AsyncExitStack() as stack:
+        policies = await Policies.open(PolicyFile(settings.policy))
+        edge = real_edge(settings, clock=clock, log=log)
+        ledger = await stack.enter_async_context(SqliteLedger(settings.ledger, clock))
+        audit = await stack.enter_async_context(AuditFile(settings.audit, clock))
+        for record in ledger.released_at_start:
+            log.event("ledger.released_at_start", transaction=record.id, nonce=record.nonce)
+        if audit.torn is not None:
+            log.event("audit.torn_record_moved_aside", file=str(audit.torn))
+        ports = Ports(
+            bindings=await _bindings(stack, settings, clock),
+            ledger=ledger,
+            audit=audit,
+            policies=policies,
+            clock=clock,
+            log=log,
+            new_id=lambda: TransactionId(secrets.token_hex(16)),
+            follow_interval_ms=settings.limits.follow_interval_ms,
+            sign_limits=SignLimits(recheck_after_ms=settings.limits.recheck_after_ms),
+        )
+        yield await stack.enter_async_context(
+            serving(ports=ports, edge=edge, verify=_verifier(settings.audit), log=log)
+        )
+
+
+@asynccontextmanager
+async def serving(*, ports: Ports, edge: Edge, verify: Verify, log: EventLog) -> AsyncIterator[Listening]:
+    """Use cases over any ports, behind the real edge.
+
+    At the end, what is in flight is finished before anything closes.
+    """
+    services = wire(ports)
+    await _open_accounts(services, log)
+    following = asyncio.create_task(_keep_following(services, log))
+    try:
+        async with serve(
+            options=edge.options,
+            signer=_signer_use_cases(services),
+            admin=_admin_use_cases(services, VerifyAudit(verify=verify)),
+            identities=edge.identities,
+            tls=edge.tls,
+            log=log,
+        ) as listening:
+            yield listening
+    finally:
+        await services.replay.drain()
+        following.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await following
+
+
+def real_edge(settings: Settings, *, clock: Clock, log: EventLog) -> Edge:
+    """Listeners, identities and certificates as the settings say."""
+    revocations = Revocations()
+    socket = settings.unsafe_plaintext_unix_socket
+    clients = {
+        ClientName(client.san): Client(
+            name=ClientName(client.san), role=Role(client.role), grants=client.methods_by_account()
+        )
+        for client in settings.clients
+    }
+    return Edge(
+        options=ServerOptions(
+            listen=settings.listen,
+            admin_listen=settings.admin_listen,
+            unsafe_plaintext_unix_socket=None if socket is None else socket.path,
+            reflection=settings.reflection,
+            max_in_flight=settings.limits.max_in_flight,
+            max_watchers=settings.limits.max_watchers,
+            max_connection_age_s=settings.limits.max_connection_age_s,
+            drain_timeout_s=settings.limits.drain_timeout_s,
+        ),
+        identities=Identities(
+            clients=clients,
+            revocations=revocations,
+            clock=clock,
+            unix_socket_client=None if socket is None else ClientName(socket.client),
+        ),
+        tls=ServerTls(
+            TlsFiles(
+                certificate=settings.tls.certificate,
+                key=settings.tls.key,
+                client_authority=settings.tls.client_ca,
+                revocation_list=settings.tls.revocation_list,
+            ),
+            revocations=revocations,
+            log=log,
+        ),
+    )
+
+
+async def _bindings(stack: AsyncExitStack, settings: Settings, clock: Clock) -> tuple[Binding, ...]:
+    backend = DevKeyBackend(
+        DevKey(
+            account=account.account_id,
+            mnemonic_index=account.dev.mnemonic_index,
+            key_file=account.dev.key_file,
+        )
+        for account in settings.accounts
+        if account.dev is not None
+    )
+    nodes = {}
+    for chain in settings.chains:
+        rpc = await stack.enter_async_context(JsonRpc(chain.url(), timeout_ms=chain.timeout_ms))
+        view = EvmChainView(
+            rpc, chain_id=evm_chain_id(chain.name), head_max_age_ms=chain.head_max_age_ms, clock=clock
+        )
+        nodes[chain.name] = (view, PoolQuote(rpc))
+    bindings = []
+    for position, configured in enumerate(settings.accounts):
+        account = Account(
+            id=configured.account_id,
+            wallet=configured.wallet,
+            wallet_position=sum(
+                1 for other in settings.accounts[:position] if other.wallet == configured.wallet
+            ),
+            backend=backend.name,
+        )
+        await backend.check(account.id)
+        view, quotes = nodes[account.chain]
+        bindings.append(Binding(account=account, backend=backend, chain=view, references=(quotes,)))
+    return tuple(bindings)
+
+
+async def _open_accounts(services: Services, log: EventLog) -> None:
+    for account in services.accounts.ids():
+        try:
+            await services.accounts.ensure_open(account)
+        except UnavailableError as error:
+            # Its node may come back; until then its requests answer UNAVAILABLE.
+            log.event("account.not_opened", account=account, problem=str(error))
+
+
+async def _keep_following(services: Services, log: EventLog) -> None:
+    while True:
+        try:
+            await services.follow_chain.run()
+        except Exception as bug:  # noqa: BLE001 - supervision boundary: following restarts, signing goes on
+            log.event("chain.following_broken", bug=repr(bug))
+            await asyncio.sleep(1)
+
+
+def _verifier(path: Path) -> Verify:
+    async def check() -> AuditReport:
+        found = await asyncio.to_thread(verify, path)
+        problem = "" if found.problem is None else f"line {found.problem.line}: {found.problem.why}"
+        return AuditReport(records=found.records, head_hash=found.head_hash, problem=problem)
+
+    return check
+
+
+def _signer_use_cases(services: Services) -> SignerUseCases:
+    return SignerUseCases(
+        list_accounts=services.list_accounts,
+        sign_evm_transaction=services.sign_evm_transaction,
+        evaluate=services.evaluate,
+        replace_transaction=services.replace_transaction,
+        cancel_transaction=services.cancel_transaction,
+        report_broadcast=services.report_broadcast,
+        get_transaction=services.get_transaction,
+        get_budget=services.get_budget,
+        watch_transactions=services.watch_transactions,
+    )
+
+
+def _admin_use_cases(services: Services, verify_audit: VerifyAudit) -> AdminUseCases:
+    return AdminUseCases(
+        pause=services.pause,
+        resume=services.resume,
+        reload_policy=services.reload_policy,
+        reconcile_nonces=services.reconcile_nonces,
+        verify_audit=verify_audit,
+    )
