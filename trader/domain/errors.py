@@ -17,7 +17,11 @@ class ChainUnavailableError(TraderError):
 
 
 class StoreUnavailableError(TraderError):
-    """PostgreSQL is out of reach; nothing was written."""
+    """PostgreSQL gave no answer. What was asked is written whole or not at all: read before going on."""
+
+
+class FundsShortError(TraderError):
+    """The books hold less than what must be booked. Nothing was written; somebody must look."""
 
 
 class SignerUnavailableError(TraderError):

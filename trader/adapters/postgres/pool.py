@@ -1,0 +1,145 @@
+"""Connections to PostgreSQL, where the driver's errors become the trader's. Never shows a password."""
+
+import asyncio
+import contextlib
+import json
+import operator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from urllib.parse import parse_qs, urlsplit
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from trader.domain.errors import ConfigurationError, StoreUnavailableError
+
+_ALLOWED = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE is allowed, or the embedded server"
+_COMMAND_TIMEOUT_S = 30
+_CONNECT_TIMEOUT_S = 10
+_CLOSE_TIMEOUT_S = 5
+
+
+class Database:
+    """A pool of connections to one database.
+
+    Every method raises StoreUnavailableError when PostgreSQL gives no answer. A statement outside of
+    `transaction` is a transaction of its own.
+    """
+
+    def __init__(self, pool: asyncpg.Pool, place: str) -> None:
+        self._pool, self.place = pool, place
+
+    async def fetch(self, query: str, *arguments: object) -> Sequence[asyncpg.Record]:
+        """All rows of a statement."""
+        with world_errors(self.place):
+            return await self._pool.fetch(query, *arguments)
+
+    async def fetchrow(self, query: str, *arguments: object) -> asyncpg.Record | None:
+        """First row of a statement, or None."""
+        with world_errors(self.place):
+            return await self._pool.fetchrow(query, *arguments)
+
+    async def fetchval(self, query: str, *arguments: object) -> object:
+        """First value of the first row, or None."""
+        with world_errors(self.place):
+            return await self._pool.fetchval(query, *arguments)
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[PoolConnectionProxy]:
+        """One connection inside one transaction, committed at the end of the block."""
+        with world_errors(self.place):
+            async with self._pool.acquire() as connection, connection.transaction():
+                yield connection
+
+
+@contextlib.asynccontextmanager
+async def open_database(dsn: str, *, connections: int = 8) -> AsyncIterator[Database]:
+    """Connect, and disconnect at the end.
+
+    Raises ConfigurationError (the DSN, the role or the database is wrong) or StoreUnavailableError (nobody
+    there), naming host, port and database.
+    """
+    place = _place(dsn)
+    with world_errors(place):
+        pool = await asyncpg.create_pool(
+            dsn,
+            min_size=0,  # a floor would be restored behind our back, with errors that nobody sees
+            max_size=connections,
+            timeout=_CONNECT_TIMEOUT_S,
+            command_timeout=_COMMAND_TIMEOUT_S,
+            init=_speak_integers,
+            reset=_no_reset,
+        )
+    database = Database(pool, place)
+    try:
+        await database.fetchval("SELECT 1")
+        yield database
+    finally:
+        try:
+            await asyncio.wait_for(pool.close(), _CLOSE_TIMEOUT_S)
+        except TimeoutError:
+            pool.terminate()  # what is in flight is a transaction: PostgreSQL finishes or forgets it whole
+
+
+@contextlib.contextmanager
+def world_errors(place: str) -> Iterator[None]:
+    """Turn the world's errors into StoreUnavailableError or ConfigurationError; ours pass through."""
+    try:
+        yield
+    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
+        raise ConfigurationError(f"{place} refuses us: {error}; {_ALLOWED}") from None
+    except asyncpg.ClientConfigurationError:
+        # The driver quotes the DSN, and the password in it.
+        raise ConfigurationError(f"{place} cannot be reached with this DSN; {_ALLOWED}") from None
+    except _WORLD as error:
+        raise StoreUnavailableError(f"{place} gave no answer: {type(error).__name__}: {error}") from error
+    except asyncpg.InterfaceError as error:
+        if isinstance(error, ValueError):  # an argument of ours does not fit its column
+            raise
+        raise StoreUnavailableError(f"{place} closed the connection: {error}") from error
+
+
+_WORLD = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.PostgresSystemError,
+    asyncpg.ReadOnlySQLTransactionError,  # a replica that was not promoted yet
+    asyncpg.TransactionRollbackError,  # deadlock, serialization: nothing was written
+)
+
+
+async def _no_reset(_connection: asyncpg.Connection) -> None:
+    """No statement of ours leaves session state behind: a round trip less on every return to the pool."""
+
+
+async def _speak_integers(connection: asyncpg.Connection) -> None:
+    """Money has one type: int in, int out. A fraction in a NUMERIC column raises instead of being rounded."""
+    await connection.set_type_codec(
+        "numeric", schema="pg_catalog", encoder=_digits, decoder=int, format="text"
+    )
+    await connection.set_type_codec(
+        "jsonb", schema="pg_catalog", encoder=_to_json, decoder=json.loads, format="text"
+    )
+
+
+def _digits(amount: int) -> str:
+    return str(operator.index(amount))
+
+
+def _to_json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
+def _place(dsn: str) -> str:
+    """Where a DSN points to, for people. Raises ConfigurationError when it points nowhere."""
+    try:
+        parts = urlsplit(dsn)
+        socket = parse_qs(parts.query).get("host", [""])[0]
+        host, port = parts.hostname or socket, parts.port or 5432
+    except ValueError:
+        raise ConfigurationError(f"the PostgreSQL DSN cannot be parsed; {_ALLOWED}") from None
+    if parts.scheme not in {"postgresql", "postgres"} or not host:
+        raise ConfigurationError(f"the PostgreSQL DSN names no PostgreSQL host; {_ALLOWED}")
+    return f"PostgreSQL at host {host}, port {port}, database {parts.path.lstrip('/') or 'of the role'}"
