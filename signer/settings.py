@@ -247,7 +247,11 @@ class ClientSettings(_Strict):
 
 
 class LimitSettings(_Strict):
-    """Bounds of the process itself, not of the money (that is the policy)."""
+    """Bounds of the process itself, not of the money (that is the policy).
+
+    `follow_interval_ms` is how often the chain is looked at; a signature that took longer than
+    `recheck_after_ms` is judged again before it is used.
+    """
 
     max_in_flight: int = Field(default=256, ge=1, le=4_096)
     max_watchers: int = Field(default=64, ge=1, le=1_024)

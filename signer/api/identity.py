@@ -6,9 +6,10 @@ from typing import Protocol
 
 from cryptography import x509
 
+from signer.api.certificate_dates import end_of
 from signer.api.errors import UnauthenticatedError
 from signer.api.revocation import Revocations
-from signer.domain.time import MS_PER_S, UnixMs
+from signer.domain.time import UnixMs
 from signer.domain.transactions import ClientName
 from signer.ports.clock import Clock
 from signer.service.clients import Client
@@ -87,7 +88,7 @@ class Identities:
             raise UnauthenticatedError(f"{name[:200]} is no client of this signer; its settings list who is")
         known = _Known(
             client=client,
-            not_after=UnixMs(int(certificate.not_valid_after_utc.timestamp()) * MS_PER_S),
+            not_after=end_of(certificate),
             issuer=certificate.issuer.public_bytes(),
             serial=certificate.serial_number,
         )

@@ -10,6 +10,7 @@ from signer.domain.events import Cursor
 from signer.domain.records import TransactionRecord
 from signer.domain.requests import EvaluateRequest, FeeBumpRequest, SignRequest
 from signer.domain.transactions import IdempotencyKey, TransactionId
+from signer.ports.audit import AuditReport
 from signer.service.clients import Client
 from signer.service.evaluate import Evaluation
 from signer.service.get_budget import Budget
@@ -57,15 +58,6 @@ class HasHash(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AuditCheck:
-    """What a check of the audit trail found; `problem` is empty when the chain is whole."""
-
-    records: int
-    head_hash: str
-    problem: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SignerUseCases:
     """Behind the Signer service."""
 
@@ -88,4 +80,4 @@ class AdminUseCases:
     resume: Callable[[Client, AccountId | None], Awaitable[tuple[AccountId, ...]]]
     reload_policy: ReloadPolicy
     reconcile_nonces: ReconcileNonces
-    verify_audit: Callable[[Client, int], Awaitable[AuditCheck]]
+    verify_audit: Callable[[Client], Awaitable[AuditReport]]

@@ -17,13 +17,13 @@ _PUBLIC = 0o644
 
 
 def write_dev_pki(folder: Path, *, now: UnixMs, hosts: Sequence[str] = LOCAL_HOSTS) -> tuple[Path, ...]:
-    """Write `ca`, `signer`, `trader` and `admin`, each as .crt and .key (mode 0600); returns the files.
+    """Write `ca`, `server`, `trader` and `admin`, each as .pem and .key (mode 0600); returns the files.
 
     Raises ConfigurationError naming the file that is in the way; then nothing was written.
     """
     authority = Authority(name="Airlock development CA", now=now)
     files = _files(folder, "ca", authority.own)
-    files |= _files(folder, "signer", authority.server(uri=SIGNER_URI, hosts=hosts))
+    files |= _files(folder, "server", authority.server(uri=SIGNER_URI, hosts=hosts))
     files |= _files(folder, "trader", authority.client(TRADER_URI))
     files |= _files(folder, "admin", authority.client(ADMIN_URI))
     for path in files:
@@ -39,7 +39,7 @@ def write_dev_pki(folder: Path, *, now: UnixMs, hosts: Sequence[str] = LOCAL_HOS
 
 
 def _files(folder: Path, name: str, issued: Issued) -> dict[Path, bytes]:
-    return {folder / f"{name}.crt": issued.certificate, folder / f"{name}.key": issued.key}
+    return {folder / f"{name}.pem": issued.certificate, folder / f"{name}.key": issued.key}
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:

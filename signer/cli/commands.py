@@ -1,0 +1,46 @@
+"""The list of commands and the one place where their errors become exit codes."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from signer.cli import admin, audit_verify, dev_pki, doctor, mock, policy_check, run_signer
+from signer.cli.command import Command
+from signer.cli.exit_codes import MEANING, ExitCode
+from signer.domain.errors import ConfigurationError, SignerError
+
+COMMANDS = (run_signer, dev_pki, mock, policy_check, audit_verify, doctor, admin)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command that the arguments name; returns its exit code."""
+    chosen = parser().parse_args(arguments)
+    command: Command = chosen.command
+    try:
+        return command(chosen)
+    except ConfigurationError as error:
+        return _complain(error, ExitCode.CONFIGURATION)
+    except SignerError as error:
+        return _complain(error, ExitCode.UNREACHABLE)
+    except KeyboardInterrupt:
+        return ExitCode.OK
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    codes = "\n".join(f"  {code.value}  {meaning}" for code, meaning in MEANING.items())
+    top = argparse.ArgumentParser(
+        prog="airlock-signer",
+        description="Decodes, limits, records and signs. Never broadcasts.",
+        epilog=f"exit codes:\n{codes}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    subparsers = top.add_subparsers(required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        command.add_to(subparsers)
+    return top
+
+
+def _complain(error: SignerError, code: ExitCode) -> ExitCode:
+    print(f"airlock-signer: {error}", file=sys.stderr)
+    return code

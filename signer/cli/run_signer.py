@@ -1,0 +1,21 @@
+"""`airlock-signer run`: the signer itself, until SIGTERM or SIGINT."""
+
+from pathlib import Path
+
+from signer import app
+from signer.cli.command import Arguments, Subparsers
+from signer.cli.exit_codes import ExitCode
+from signer.settings import load
+
+
+def add_to(subparsers: Subparsers) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser("run", help="run the signer")
+    parser.add_argument("--config", required=True, metavar="FILE", type=Path, help="signer.toml")
+    parser.set_defaults(command=_run)
+
+
+def _run(arguments: Arguments) -> int:
+    path: Path = arguments.config
+    app.run(load(path))
+    return ExitCode.OK

@@ -1,0 +1,1 @@
+"""A signer for other people's integration tests: the real path with public keys. Refuses every real chain."""
