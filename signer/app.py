@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import secrets
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,18 +94,26 @@ async def open_signer(settings: Settings, *, clock: Clock, log: EventLog) -> Asy
 
 
 @asynccontextmanager
-async def serving(*, ports: Ports, edge: Edge, verify: Verify, log: EventLog) -> AsyncIterator[Listening]:
-    """Use cases over any ports, behind the real edge.
+async def serving(
+    *,
+    ports: Ports,
+    edge: Edge,
+    verify: Verify,
+    log: EventLog,
+    shape: Callable[[SignerUseCases], SignerUseCases] | None = None,
+) -> AsyncIterator[Listening]:
+    """Use cases over any ports, behind the real edge; `shape` may wrap them (the mock's script does).
 
     At the end, what is in flight is finished before anything closes.
     """
     services = wire(ports)
     await _open_accounts(services, log)
     following = asyncio.create_task(_keep_following(services, log))
+    use_cases = _signer_use_cases(services)
     try:
         async with serve(
             options=edge.options,
-            signer=_signer_use_cases(services),
+            signer=use_cases if shape is None else shape(use_cases),
             admin=_admin_use_cases(services, VerifyAudit(verify=verify)),
             identities=edge.identities,
             tls=edge.tls,
