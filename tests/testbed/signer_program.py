@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import grpc
 import grpc.aio
@@ -44,6 +45,7 @@ class PolicyFigures:
     usdx_per_day: int = 200_000 * USDX_UNIT
     transactions_per_minute: int = 600
     max_price_age_s: int = 120
+    fee_per_day_wei: int = 50 * ETHER
     native_recipients: Sequence[str] = ()
 
 
@@ -153,9 +155,17 @@ def policy_text(account: str, world: World, figures: PolicyFigures) -> str:
     """A policy for the pairs of the bed: USDX against WETH and ABC on both routers."""
     routers = (world.v2_router, world.swap_router)
     tokens = (
-        (world.usdx, "USDX", 6, "erc20", figures.usdx_per_trade, figures.usdx_per_hour, figures.usdx_per_day),
-        (world.weth, "WETH", 18, "weth9", 2 * ETHER, 100 * ETHER, 200 * ETHER),
-        (world.abc, "ABC", 18, "erc20", 2_000 * ETHER, 100_000 * ETHER, 200_000 * ETHER),
+        TokenFigures(
+            world.usdx,
+            "USDX",
+            6,
+            "erc20",
+            figures.usdx_per_trade,
+            figures.usdx_per_hour,
+            figures.usdx_per_day,
+        ),
+        TokenFigures(world.weth, "WETH", 18, "weth9", 2 * ETHER, 100 * ETHER, 200 * ETHER),
+        TokenFigures(world.abc, "ABC", 18, "erc20", 2_000 * ETHER, 100_000 * ETHER, 200_000 * ETHER),
     )
     recipients = ", ".join(f'"{recipient}"' for recipient in figures.native_recipients)
     return f"""version = 1
@@ -166,7 +176,7 @@ max_fee_per_gas_wei = {50 * GWEI}
 max_priority_fee_per_gas_wei = {3 * GWEI}
 max_gas_limit = 500000
 max_fee_per_transaction_wei = "{25 * 10**15}"
-max_fee_per_day_wei = "{50 * ETHER}"
+max_fee_per_day_wei = "{figures.fee_per_day_wei}"
 max_transactions_per_minute = {figures.transactions_per_minute}
 max_deadline_s = 120
 max_quote_age_s = 10
@@ -184,29 +194,32 @@ kind = "uniswap_v2_router02"
 address = "{world.swap_router}"
 kind = "uniswap_swap_router02"
 quoter = "{world.quoter}"
-""" + "".join(_token(*token, routers) for token in tokens)
+""" + "".join(_token(token, routers) for token in tokens)
 
 
-def _token(
-    address: str,
-    symbol: str,
-    decimals: int,
-    kind: str,
-    per_trade: int,
-    per_hour: int,
-    per_day: int,
-    spenders: Sequence[str],
-) -> str:
+class TokenFigures(NamedTuple):
+    """One `[[accounts.tokens]]` table; amounts in base units."""
+
+    address: str
+    symbol: str
+    decimals: int
+    kind: str
+    per_trade: int
+    per_hour: int
+    per_day: int
+
+
+def _token(token: TokenFigures, spenders: Sequence[str]) -> str:
     listed = ", ".join(f'"{spender}"' for spender in spenders)
     return f"""
 [[accounts.tokens]]
-address = "{address}"
-symbol = "{symbol}"
-decimals = {decimals}
-kind = "{kind}"
-max_per_trade = "{per_trade}"
-max_per_hour = "{per_hour}"
-max_per_day = "{per_day}"
+address = "{token.address}"
+symbol = "{token.symbol}"
+decimals = {token.decimals}
+kind = "{token.kind}"
+max_per_trade = "{token.per_trade}"
+max_per_hour = "{token.per_hour}"
+max_per_day = "{token.per_day}"
 spenders = [{listed}]
 """
 
@@ -233,14 +246,13 @@ async def serving(files: SignerFiles, child: Child) -> None:
 
 
 def channel(
-    files: SignerFiles, *, identity: str = "trader", admin: bool = False, pki: Path | None = None
+    files: SignerFiles, *, identity: str = "trader", pki: Path | None = None, port: int | None = None
 ) -> grpc.aio.Channel:
-    """Mutual TLS to the signer with one of the certificates of `dev-pki` (or of another folder)."""
+    """Mutual TLS to the signer's `port` with one of the certificates of `dev-pki` (or of another folder)."""
     folder = pki or files.pki
     credentials = grpc.ssl_channel_credentials(
         root_certificates=(files.pki / "ca.pem").read_bytes(),
         private_key=(folder / f"{identity}.key").read_bytes(),
         certificate_chain=(folder / f"{identity}.pem").read_bytes(),
     )
-    port = files.admin_port if admin else files.port
-    return grpc.aio.secure_channel(f"127.0.0.1:{port}", credentials)
+    return grpc.aio.secure_channel(f"127.0.0.1:{port or files.port}", credentials)

@@ -1,0 +1,171 @@
+"""The signing path, 1 and 32 in flight, beside the bare echo; the signer's memory over 20,000 requests."""
+
+import itertools
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import grpc.aio
+import psutil
+
+from protos.airlock.signer.v1 import signer_pb2 as pb
+from protos.airlock.signer.v1 import signer_pb2_grpc as rpc
+from protos.airlock.signer.v1 import types_pb2 as types
+from tests.bench.echo_server import METHOD
+from tests.bench.load import Load, closed_loop
+from tests.fakes import calldata
+from tests.testbed.anvil import Anvil
+from tests.testbed.processes import Child, free_port, until
+from tests.testbed.signer_program import (
+    GWEI,
+    PolicyFigures,
+    SignerFiles,
+    channel,
+    serving,
+    signer_program,
+)
+from tests.testbed.uniswap import ETHER, USDX_UNIT, UniswapState
+
+ROUNDS = 3
+REQUESTS_1, REQUESTS_32 = 500, 3_000
+SOAK_REQUESTS = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningFigures:
+    """Medians of the rounds, in which echo and signing take turns."""
+
+    echo_1: Load
+    echo_32: Load
+    sign_1: Load
+    sign_32: Load
+    rss_mb_at_start: float
+    rss_mb_at_end: float
+
+
+async def measure_signing(state: UniswapState, folder: Path) -> SigningFigures:
+    """Start the signer on a chain of its own, and the echo beside it with the same certificates."""
+    async with Anvil() as anvil:
+        await anvil.load_state(state.dump)
+        await anvil.mine(3)
+        files = SignerFiles(folder=folder, world=state.world, rpc_url=anvil.url, figures=_generous()).write()
+        echo_port = free_port()
+        echo = Child(
+            [sys.executable, "-m", "tests.bench.echo_server", str(files.pki), str(echo_port)],
+            log=folder / "echo.log",
+        )
+        async with signer_program(files) as signer, echo:
+            await serving(files, signer)
+            return await _turns(files, signer, echo_port, anvil)
+
+
+async def _turns(files: SignerFiles, signer: Child, echo_port: int, anvil: Anvil) -> SigningFigures:
+    process = psutil.Process(signer.pid)
+    sizes = []
+    rows: list[tuple[Load, Load, Load, Load]] = []
+    async with channel(files) as signing, channel(files, port=echo_port) as echoing:
+        say: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = echoing.unary_unary(METHOD)
+        payload = bytes(300)
+
+        async def ready() -> bool:
+            await echoing.channel_ready()
+            return True
+
+        await until(ready, what="the echo answers")
+
+        async def echo() -> None:
+            await say(payload)
+
+        sign = signing_question(files, _stub(signing))
+        await closed_loop(sign, in_flight=32, requests=200)
+        await closed_loop(echo, in_flight=32, requests=200)
+        sizes.append(process.memory_info().rss)
+        for _ in range(ROUNDS):
+            await anvil.mine(1)
+            rows.append(
+                (
+                    await closed_loop(echo, in_flight=1, requests=REQUESTS_1),
+                    await closed_loop(sign, in_flight=1, requests=REQUESTS_1),
+                    await closed_loop(echo, in_flight=32, requests=REQUESTS_32),
+                    await closed_loop(sign, in_flight=32, requests=REQUESTS_32),
+                )
+            )
+        done = ROUNDS * (REQUESTS_1 + REQUESTS_32)
+        if done < SOAK_REQUESTS:
+            await anvil.mine(1)
+            await closed_loop(sign, in_flight=32, requests=SOAK_REQUESTS - done)
+        sizes.append(process.memory_info().rss)
+    echo_1, sign_1, echo_32, sign_32 = (_median(loads) for loads in zip(*rows, strict=True))
+    return SigningFigures(
+        echo_1=echo_1,
+        echo_32=echo_32,
+        sign_1=sign_1,
+        sign_32=sign_32,
+        rss_mb_at_start=sizes[0] / 1e6,
+        rss_mb_at_end=sizes[1] / 1e6,
+    )
+
+
+def signing_question(files: SignerFiles, stub: "rpc.SignerAsyncStub") -> Callable[[], Awaitable[object]]:
+    """Ask for a signature on another small v2 swap each time, under a key of its own."""
+    numbers = itertools.count()
+    world = files.world
+
+    async def ask() -> None:
+        number = next(numbers)
+        now_ms = time.time_ns() // 1_000_000
+        minimum_out = 498 * ETHER // 1_000
+        data = calldata.swap_exact_tokens_for_tokens(
+            USDX_UNIT, minimum_out, (world.usdx, world.abc), files.address, now_ms // 1_000 + 60
+        )
+        await stub.SignEvmTransaction(
+            pb.SignEvmTransactionRequest(
+                idempotency_key=f"bench-{os.getpid()}-{number:012d}",
+                account=files.account,
+                transaction=types.EvmTransaction(
+                    to=world.v2_router,
+                    value_wei="0",
+                    data=data,
+                    gas_limit=200_000,
+                    max_fee_per_gas_wei=str(20 * GWEI),
+                    max_priority_fee_per_gas_wei=str(GWEI),
+                ),
+                claim=types.Claim(
+                    swap=types.SwapClaim(
+                        token_in=world.usdx,
+                        token_out=world.abc,
+                        amount_in=str(USDX_UNIT),
+                        minimum_out=str(minimum_out),
+                        quoted_out=str(minimum_out),
+                        quote_time_unix_ms=now_ms,
+                    )
+                ),
+            )
+        )
+
+    return ask
+
+
+def _stub(connection: grpc.aio.Channel) -> "rpc.SignerAsyncStub":
+    # The generated class serves both kinds of channel; its stub file has a name of its own for this one.
+    return cast("rpc.SignerAsyncStub", rpc.SignerStub(connection))
+
+
+def _generous() -> PolicyFigures:
+    # The rules are all asked; only their figures leave room for the load.
+    return PolicyFigures(
+        usdx_per_trade=USDX_UNIT,
+        usdx_per_hour=10**15 * USDX_UNIT,
+        usdx_per_day=10**15 * USDX_UNIT,
+        transactions_per_minute=1_000_000,
+        max_price_age_s=600,
+        fee_per_day_wei=10**9 * ETHER,
+    )
+
+
+def _median(loads: tuple[Load, ...]) -> Load:
+    return sorted(loads, key=lambda load: load.per_s)[len(loads) // 2]
