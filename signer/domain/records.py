@@ -18,7 +18,8 @@ from signer.domain.transactions import (
 class TransactionRecord:
     """One row of the ledger.
 
-    `signed` is set from SIGNED on; `block_number`, `reverted` and `fee_paid_wei` from MINED on.
+    `signed` is set from SIGNED on (`payload_hash` is empty before); `block_number`, `block_hash`, `reverted`
+    and `fee_paid_wei` from MINED on.
     """
 
     id: TransactionId

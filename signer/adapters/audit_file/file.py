@@ -179,8 +179,8 @@ def _check_not_cut(path: Path, head: Head | None) -> None:
     if ends_at < noted.seq or (head is not None and ends_at == noted.seq and head.hash != noted.hash):
         raise ConfigurationError(
             f"{path}: the audit file ends at record {ends_at}, and {head_path(path).name} knows record "
-            f"{noted.seq} with hash {noted.hash}: records are missing or changed. Keep both files as evidence and "
-            "move them aside"
+            f"{noted.seq} with hash {noted.hash}: records are missing or changed. Keep both files as "
+            "evidence and move them aside"
         )
 
 

@@ -51,8 +51,8 @@ def _head_of(path: Path, line: bytes) -> Head:
         link = read_link(line.removesuffix(b"\n"))
     except ValueError as error:
         raise ConfigurationError(
-            f"{path}: the last record cannot be trusted: {error}. Run `airlock-signer audit verify`, keep the "
-            "file as evidence and move it aside"
+            f"{path}: the last record cannot be trusted: {error}. Run `airlock-signer audit verify`, keep "
+            "the file as evidence and move it aside"
         ) from error
     return Head(seq=link.seq, hash=link.hash)
 
