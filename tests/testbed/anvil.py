@@ -16,6 +16,7 @@ from tests.testbed.processes import Child, until
 
 CHAIN_ID = 31337
 _RECEIPT_TIMEOUT_S = 30
+_GAS_LIMIT = 15_000_000
 
 
 class RpcError(Exception):
@@ -74,7 +75,8 @@ class Anvil:
 
     async def send(self, sender: str, to: str | None, data: str = "0x", value: int = 0) -> dict[str, Json]:
         """Sends from an unlocked account and returns the receipt; a revert is an `AssertionError`."""
-        request: dict[str, Json] = {"from": sender, "data": data, "value": hex(value)}
+        # An estimate would be made before the block is known: a pool's first swap of a second needs more gas.
+        request: dict[str, Json] = {"from": sender, "data": data, "value": hex(value), "gas": hex(_GAS_LIMIT)}
         if to is not None:
             request["to"] = to
         tx_hash = await self.rpc("eth_sendTransaction", request)

@@ -6,7 +6,7 @@ Refuses to run on another chain than the bed's.
 import asyncio
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -51,16 +51,15 @@ class PolicyFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignerFiles:
-    """Where everything of one signer lies; `account_index` is the public test account that it signs for."""
+    """Where everything of one signer lies; it signs for public test accounts, first of all for `account`."""
 
     folder: Path
     world: World
     rpc_url: str
-    account_index: int = 1
+    account_indexes: Sequence[int] = (1,)
     figures: PolicyFigures = field(default_factory=PolicyFigures)
     port: int = field(default_factory=free_port)
     admin_port: int = field(default_factory=free_port)
-    extra_clients: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def pki(self) -> Path:
@@ -70,12 +69,19 @@ class SignerFiles:
     @property
     def address(self) -> str:
         """Address of the account, lower case."""
-        return dev_account(self.account_index).address
+        return dev_account(self.account_indexes[0]).address
 
     @property
     def account(self) -> str:
-        """CAIP-10, lower case."""
-        return f"eip155:{self.world.chain_id}:{self.address}"
+        """CAIP-10 of the first account, lower case."""
+        return self.accounts[0]
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """CAIP-10 of every account."""
+        return tuple(
+            f"eip155:{self.world.chain_id}:{dev_account(index).address}" for index in self.account_indexes
+        )
 
     @property
     def settings(self) -> Path:
@@ -104,12 +110,13 @@ class SignerFiles:
             command = [PROGRAM, "dev-pki", str(self.pki)]
             subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
         self.settings.write_text(self._settings())
-        self.policy.write_text(policy_text(self.account, self.world, self.figures))
+        self.policy.write_text(policy_text(self.accounts, self.world, self.figures))
         return self
 
     def _settings(self) -> str:
-        clients = "".join(
-            _client(san, "trader", self.account, TRADER_METHODS) for san in (TRADER_SAN, *self.extra_clients)
+        accounts = "".join(
+            _account(account, index)
+            for account, index in zip(self.accounts, self.account_indexes, strict=True)
         )
         return f"""
 listen = "127.0.0.1:{self.port}"
@@ -127,32 +134,50 @@ client_ca = "pki/ca.pem"
 id = "eip155:{self.world.chain_id}"
 rpc_url = "{self.rpc_url}"
 
-[[accounts]]
-id = "{self.account}"
-wallet = "hot"
-backend = "dev"
-dev = {{ mnemonic_index = {self.account_index} }}
-{clients}
+{accounts}
+{_trader_client(self.accounts)}
 [[clients]]
 san = "{ADMIN_SAN}"
 role = "admin"
 """
 
 
-def _client(san: str, role: str, account: str, methods: Sequence[str]) -> str:
-    listed = ", ".join(f'"{method}"' for method in methods)
+def _account(account: str, index: int) -> str:
     return f"""
-[[clients]]
-san = "{san}"
-role = "{role}"
-[[clients.grants]]
-account = "{account}"
-methods = [{listed}]
+[[accounts]]
+id = "{account}"
+wallet = "hot-{index}"
+backend = "dev"
+dev = {{ mnemonic_index = {index} }}
 """
 
 
-def policy_text(account: str, world: World, figures: PolicyFigures) -> str:
-    """A policy for the pairs of the bed: USDX against WETH and ABC on both routers."""
+def _trader_client(accounts: Sequence[str]) -> str:
+    methods = ", ".join(f'"{method}"' for method in TRADER_METHODS)
+    grants = "".join(
+        f"""
+[[clients.grants]]
+account = "{account}"
+methods = [{methods}]
+"""
+        for account in accounts
+    )
+    return f"""
+[[clients]]
+san = "{TRADER_SAN}"
+role = "trader"
+{grants}"""
+
+
+def policy_text(accounts: Sequence[str], world: World, figures: PolicyFigures) -> str:
+    """A policy for the pairs of the bed: USDX against WETH and ABC on both routers.
+
+    The same for each account.
+    """
+    return "version = 1\n" + "".join(_account_policy(account, world, figures) for account in accounts)
+
+
+def _account_policy(account: str, world: World, figures: PolicyFigures) -> str:
     routers = (world.v2_router, world.swap_router)
     tokens = (
         TokenFigures(
@@ -168,8 +193,7 @@ def policy_text(account: str, world: World, figures: PolicyFigures) -> str:
         TokenFigures(world.abc, "ABC", 18, "erc20", 2_000 * ETHER, 100_000 * ETHER, 200_000 * ETHER),
     )
     recipients = ", ".join(f'"{recipient}"' for recipient in figures.native_recipients)
-    return f"""version = 1
-
+    return f"""
 [[accounts]]
 account = "{account}"
 max_fee_per_gas_wei = {50 * GWEI}
