@@ -336,6 +336,6 @@ def _strategy_problems(settings: Settings) -> Iterable[str]:
 def _lease_problems(settings: Settings) -> Iterable[str]:
     least = 2 * settings.signer.deadline_ms
     if settings.engine.lease_ms < least:
-        yield f"engine.lease_ms: {settings.engine.lease_ms}; at least 2 × signer.deadline_ms = {least} is allowed"
+        yield f"engine.lease_ms: at least {least}, which is 2 × signer.deadline_ms, is allowed"
     if settings.engine.stuck_after_ms < settings.engine.poll_ms:
         yield "engine.stuck_after_ms: at least engine.poll_ms is allowed"

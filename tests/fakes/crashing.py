@@ -1,0 +1,50 @@
+"""Ports that die with the process: the k-th call of any of them ends in a crash, before or after its effect."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeVar, cast
+
+T = TypeVar("T")
+
+
+class Crash(BaseException):  # noqa: N818 - it is no error: no handler of ours may catch it
+    """SIGKILL, as far as the code under test can tell."""
+
+
+@dataclass(slots=True)
+class CrashPoint:
+    """`at` counts calls from 0; `after_effect` lets the call happen first."""
+
+    at: int
+    after_effect: bool
+    calls: list[str] = field(default_factory=list)
+
+    async def pass_by(self, name: str, call: Callable[[], Awaitable[object]]) -> object:
+        number = len(self.calls)
+        self.calls.append(name)
+        if number > self.at:
+            raise Crash(f"{name}: the process is dead already")
+        if number == self.at and not self.after_effect:
+            raise Crash(f"before {name}")
+        result = await call()
+        if number == self.at:
+            raise Crash(f"after {name}")
+        return result
+
+
+def crashing(port: T, point: CrashPoint) -> T:
+    """The same port, whose coroutines pass by the crash point."""
+    return cast("T", _Crashing(port, point))
+
+
+class _Crashing:
+    def __init__(self, port: object, point: CrashPoint) -> None:
+        self._port, self._point = port, point
+
+    def __getattr__(self, name: str) -> object:
+        method = getattr(self._port, name)
+
+        async def passing(*arguments: object, **named: object) -> object:
+            return await self._point.pass_by(name, lambda: method(*arguments, **named))
+
+        return passing

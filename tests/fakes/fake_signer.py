@@ -1,0 +1,222 @@
+"""The trader's Signer port with one of anvil's public keys, in process; does what a script says, else signs.
+
+Like the real one it remembers by key: the same question has the same answer, another question under the same key is
+an error, and what was signed stays signed although the answer was lost.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from eth_account import Account
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
+
+from tests.testbed.accounts import DevAccount
+from trader.domain.errors import Refusal, SignerNotReadyError, SignerUnavailableError
+from trader.domain.ids import IdempotencyKey, WalletId
+from trader.domain.quotes import TransactionDraft
+from trader.ports.signer import (
+    Allowed,
+    Belief,
+    BudgetLine,
+    Refused,
+    Signed,
+    SignerAccount,
+    SignerRecord,
+)
+
+CANCEL_GAS = 21_000
+
+
+class Script(StrEnum):
+    """What happens to the next question that could end in a signature."""
+
+    DENY = "deny"
+    CUT_BEFORE = "cut before signing"
+    CUT_AFTER = "cut after signing"
+    HANG = "hang"
+    PAUSED = "account paused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One question, as the ledger keeps it."""
+
+    key: IdempotencyKey
+    content: tuple[object, ...]
+    draft: TransactionDraft
+    signed: Signed
+
+
+class FakeSigner:
+    """`nonce` is the account's next one; `signed` lists what was signed, in order."""
+
+    def __init__(self, account: DevAccount, *, chain_id: int, nonce: int = 0) -> None:
+        self.wallet = WalletId(f"eip155:{chain_id}:{account.address}")
+        self._key, self._chain_id, self.nonce = account.private_key, chain_id, nonce
+        self._ledger: dict[IdempotencyKey, Asked] = {}
+        self._scripts: deque[Script] = deque()
+        self.reported: list[str] = []
+        self.asked: list[IdempotencyKey] = []
+        self.states: dict[IdempotencyKey, str] = {}
+
+    @property
+    def signed(self) -> list[Signed]:
+        return [asked.signed for asked in self._ledger.values()]
+
+    @property
+    def drafts(self) -> list[TransactionDraft]:
+        return [asked.draft for asked in self._ledger.values()]
+
+    def script(self, *scripts: Script) -> None:
+        self._scripts.extend(scripts)
+
+    async def accounts(self) -> Sequence[SignerAccount]:
+        return [SignerAccount(wallet=self.wallet, backend="dev", state="active", pause_reason="")]
+
+    async def sign(
+        self, key: IdempotencyKey, wallet: WalletId, draft: TransactionDraft, belief: Belief
+    ) -> Signed | Refused:
+        return await self._answer(key, (wallet, draft, belief), draft, self._take_nonce)
+
+    async def evaluate(self, wallet: WalletId, draft: TransactionDraft, belief: Belief) -> Allowed | Refused:
+        del draft
+        if self._scripts and self._scripts[0] is Script.DENY:
+            self._scripts.popleft()
+            return _refused()
+        return Allowed(actions=(f"{type(belief).__name__} by {wallet}",))
+
+    async def replace(
+        self,
+        key: IdempotencyKey,
+        transaction_id: str,
+        max_fee_per_gas_wei: int,
+        max_priority_fee_per_gas_wei: int,
+    ) -> Signed | Refused:
+        old = self._by_id(transaction_id)
+        draft = _with_fees(old.draft, max_fee_per_gas_wei, max_priority_fee_per_gas_wei)
+        return await self._answer(key, (transaction_id, draft), draft, lambda: old.signed.nonce)
+
+    async def cancel(
+        self,
+        key: IdempotencyKey,
+        transaction_id: str,
+        max_fee_per_gas_wei: int,
+        max_priority_fee_per_gas_wei: int,
+    ) -> Signed | Refused:
+        old = self._by_id(transaction_id)
+        empty = TransactionDraft(
+            to=old.draft.to.__class__(self.wallet.rpartition(":")[2]),
+            value_wei=0,
+            data=b"",
+            gas_limit=CANCEL_GAS,
+            max_fee_per_gas_wei=0,
+            max_priority_fee_per_gas_wei=0,
+            deadline_s=old.draft.deadline_s,
+        )
+        draft = _with_fees(empty, max_fee_per_gas_wei, max_priority_fee_per_gas_wei)
+        return await self._answer(key, (transaction_id, draft), draft, lambda: old.signed.nonce)
+
+    async def lookup(self, key: IdempotencyKey) -> SignerRecord | None:
+        asked = self._ledger.get(key)
+        if asked is None:
+            return None
+        return SignerRecord(
+            transaction_id=asked.signed.transaction_id,
+            transaction_hash=asked.signed.transaction_hash,
+            nonce=asked.signed.nonce,
+            state=self.states.get(key, "signed"),
+        )
+
+    async def report_broadcast(self, transaction_id: str, transaction_hash: str) -> None:
+        del transaction_id
+        self.reported.append(transaction_hash)
+
+    async def budget(self, wallet: WalletId) -> Sequence[BudgetLine]:
+        del wallet
+        return []
+
+    async def _answer(
+        self,
+        key: IdempotencyKey,
+        content: tuple[object, ...],
+        draft: TransactionDraft,
+        nonce: Callable[[], int],
+    ) -> Signed | Refused:
+        self.asked.append(key)
+        script = self._scripts.popleft() if self._scripts else None
+        match script:
+            case Script.DENY:
+                return _refused()
+            case Script.CUT_BEFORE:
+                raise SignerUnavailableError("signer: cut before signing")
+            case Script.PAUSED:
+                raise SignerNotReadyError("signer: ACCOUNT_PAUSED")
+            case Script.HANG:
+                await asyncio.Event().wait()
+            case _:
+                pass
+        known = self._ledger.get(key)
+        if known is None:
+            known = Asked(key=key, content=content, draft=draft, signed=self._sign(draft, nonce()))
+            self._ledger[key] = known
+        assert known.content == content, f"other content under the key {key}: ALREADY_EXISTS"
+        if script is Script.CUT_AFTER:
+            raise SignerUnavailableError("signer: cut after signing")
+        return known.signed
+
+    def _take_nonce(self) -> int:
+        self.nonce += 1
+        return self.nonce - 1
+
+    def _by_id(self, transaction_id: str) -> Asked:
+        return next(asked for asked in self._ledger.values() if asked.signed.transaction_id == transaction_id)
+
+    def _sign(self, draft: TransactionDraft, nonce: int) -> Signed:
+        raw = sign_draft(draft, nonce, chain_id=self._chain_id, private_key=self._key)
+        return Signed(
+            transaction_id=f"{len(self._ledger):032x}",
+            nonce=nonce,
+            raw=raw,
+            transaction_hash="0x" + keccak(raw).hex(),
+        )
+
+
+def sign_draft(draft: TransactionDraft, nonce: int, *, chain_id: int, private_key: str) -> bytes:
+    """The EIP-1559 transaction of a draft, signed with a public test key."""
+    return bytes(
+        Account.sign_transaction(
+            {
+                "type": 2,
+                "chainId": chain_id,
+                "nonce": nonce,
+                "to": to_checksum_address(draft.to),
+                "value": draft.value_wei,
+                "data": "0x" + draft.data.hex(),
+                "gas": draft.gas_limit,
+                "maxFeePerGas": draft.max_fee_per_gas_wei,
+                "maxPriorityFeePerGas": draft.max_priority_fee_per_gas_wei,
+            },
+            private_key,
+        ).raw_transaction
+    )
+
+
+def _with_fees(draft: TransactionDraft, maximum: int, priority: int) -> TransactionDraft:
+    return TransactionDraft(
+        to=draft.to,
+        value_wei=draft.value_wei,
+        data=draft.data,
+        gas_limit=draft.gas_limit,
+        max_fee_per_gas_wei=maximum,
+        max_priority_fee_per_gas_wei=priority,
+        deadline_s=draft.deadline_s,
+    )
+
+
+def _refused() -> Refused:
+    metadata = {"rule": "slippage", "limit": "50", "actual": "80", "unit": "bps"}
+    return Refused(refusals=(Refusal(reason="SLIPPAGE_TOO_HIGH", metadata=metadata),))

@@ -1,0 +1,177 @@
+"""The signer client over a real gRPC connection: what was asked arrives, and each status means one thing."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from grpc import StatusCode, aio
+
+from tests.fakes.fake_signer import FakeSigner, Script
+from tests.fakes.signer_server import denial, signer_server
+from tests.testbed.accounts import dev_account
+from trader.adapters.signer_client.channel import SignerTarget, TlsFiles
+from trader.adapters.signer_client.client import SignerClient, signer_client
+from trader.adapters.signer_client.errors import refused_or_raise
+from trader.domain.errors import ConfigurationError, Refusal, SignerNotReadyError, SignerUnavailableError
+from trader.domain.ids import Address, IdempotencyKey
+from trader.domain.quotes import TransactionDraft
+from trader.ports.signer import Allowed, ApprovalBelief, Refused, Signed
+
+KEY = IdempotencyKey("0123456789abcdef0123456789abcdef")
+TOKEN, SPENDER = Address("0x" + "11" * 20), Address("0x" + "22" * 20)
+BELIEF = ApprovalBelief(token=TOKEN, spender=SPENDER, amount=7)
+DRAFT = TransactionDraft(
+    to=TOKEN,
+    value_wei=0,
+    data=b"\x01\x02",
+    gas_limit=50_000,
+    max_fee_per_gas_wei=10**10,
+    max_priority_fee_per_gas_wei=10**9,
+    deadline_s=0,
+)
+
+
+@pytest.fixture
+def signer() -> FakeSigner:
+    return FakeSigner(dev_account(1), chain_id=31337)
+
+
+@pytest_asyncio.fixture
+async def client(signer: FakeSigner, tmp_path: Path) -> AsyncIterator[SignerClient]:
+    async with signer_server(signer, tmp_path) as address:
+        target = SignerTarget(address=address, tls=None, plaintext_on_unix_socket=True)
+        async with signer_client(target, deadline_ms=300) as made:
+            yield made
+
+
+async def test_a_signature_arrives_with_its_hash_and_the_same_key_gives_it_again(
+    client: SignerClient, signer: FakeSigner
+) -> None:
+    first = await client.sign(KEY, signer.wallet, DRAFT, BELIEF)
+    second = await client.sign(KEY, signer.wallet, DRAFT, BELIEF)
+
+    assert isinstance(first, Signed)
+    assert first == second
+    assert "raw" not in repr(first)
+    assert signer.drafts == [DRAFT]
+
+
+async def test_a_denial_is_a_value_with_every_reason(client: SignerClient, signer: FakeSigner) -> None:
+    signer.script(Script.DENY, Script.DENY)
+    signed = await client.sign(KEY, signer.wallet, DRAFT, BELIEF)
+    verdict = await client.evaluate(signer.wallet, DRAFT, BELIEF)
+
+    assert isinstance(signed, Refused)
+    assert signed == verdict
+    assert signed.refusals[0].reason == "SLIPPAGE_TOO_HIGH"
+    assert signed.refusals[0].metadata["limit"] == "50"
+
+
+async def test_an_allowed_evaluation_says_what_was_understood(
+    client: SignerClient, signer: FakeSigner
+) -> None:
+    assert isinstance(await client.evaluate(signer.wallet, DRAFT, BELIEF), Allowed)
+
+
+@pytest.mark.parametrize("script", [Script.CUT_BEFORE, Script.CUT_AFTER, Script.HANG])
+async def test_no_verdict_is_unknown_and_the_key_may_be_asked_again(
+    client: SignerClient, signer: FakeSigner, script: Script
+) -> None:
+    signer.script(script)
+    with pytest.raises(SignerUnavailableError):
+        await client.sign(KEY, signer.wallet, DRAFT, BELIEF)
+
+    assert isinstance(await client.sign(KEY, signer.wallet, DRAFT, BELIEF), Signed)
+    assert len(signer.signed) == 1
+
+
+async def test_a_paused_account_is_not_ready(client: SignerClient, signer: FakeSigner) -> None:
+    signer.script(Script.PAUSED)
+    with pytest.raises(SignerNotReadyError, match="ACCOUNT_PAUSED"):
+        await client.sign(KEY, signer.wallet, DRAFT, BELIEF)
+
+
+async def test_what_was_never_signed_is_looked_up_as_nothing(
+    client: SignerClient, signer: FakeSigner
+) -> None:
+    nothing = await client.lookup(KEY)
+    await client.sign(KEY, signer.wallet, DRAFT, BELIEF)
+    found = await client.lookup(KEY)
+
+    assert nothing is None
+    assert found is not None
+    assert found.transaction_hash == signer.signed[0].transaction_hash
+
+
+async def test_a_signer_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
+    target = SignerTarget(address=f"unix:{tmp_path / 'nobody.sock'}", tls=None, plaintext_on_unix_socket=True)
+    async with signer_client(target, deadline_ms=200) as client:
+        with pytest.raises(SignerUnavailableError):
+            await client.accounts()
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (StatusCode.FAILED_PRECONDITION, SignerNotReadyError),
+        (StatusCode.ALREADY_EXISTS, SignerNotReadyError),
+        (StatusCode.NOT_FOUND, SignerNotReadyError),
+        (StatusCode.PERMISSION_DENIED, SignerNotReadyError),
+        (StatusCode.UNAVAILABLE, SignerUnavailableError),
+        (StatusCode.INTERNAL, SignerUnavailableError),
+        (StatusCode.DEADLINE_EXCEEDED, SignerUnavailableError),
+        (StatusCode.RESOURCE_EXHAUSTED, SignerUnavailableError),
+        (StatusCode.UNKNOWN, SignerUnavailableError),
+        (StatusCode.CANCELLED, SignerUnavailableError),
+    ],
+)
+def test_a_status_without_reasons_is_never_a_denial(code: StatusCode, expected: type[Exception]) -> None:
+    with pytest.raises(expected):
+        refused_or_raise(aio.AioRpcError(code, aio.Metadata(), aio.Metadata(), details="words"))
+
+
+@pytest.mark.parametrize(
+    ("domain", "code", "expected"),
+    [
+        ("somebody.else", StatusCode.PERMISSION_DENIED, SignerNotReadyError),
+        ("signer.airlock", StatusCode.UNAVAILABLE, SignerUnavailableError),
+    ],
+)
+def test_details_of_another_domain_or_status_are_not_believed(
+    domain: str, code: StatusCode, expected: type[Exception]
+) -> None:
+    refused = Refused(refusals=(Refusal(reason="SLIPPAGE_TOO_HIGH", metadata={}),))
+    trailer = aio.Metadata(("grpc-status-details-bin", denial(refused, domain).SerializeToString()))
+    with pytest.raises(expected):
+        refused_or_raise(aio.AioRpcError(code, aio.Metadata(), trailer, details="words"))
+
+
+def test_a_revoked_grant_says_nothing_about_an_earlier_signature() -> None:
+    refused = Refused(refusals=(Refusal(reason="NOT_GRANTED", metadata={}),))
+    trailer = aio.Metadata(("grpc-status-details-bin", denial(refused).SerializeToString()))
+    with pytest.raises(SignerNotReadyError):
+        refused_or_raise(aio.AioRpcError(StatusCode.PERMISSION_DENIED, aio.Metadata(), trailer))
+
+
+def test_broken_details_are_no_details() -> None:
+    trailer = aio.Metadata(("grpc-status-details-bin", b"\xff\xff\xff"))
+    with pytest.raises(SignerNotReadyError):
+        refused_or_raise(aio.AioRpcError(StatusCode.PERMISSION_DENIED, aio.Metadata(), trailer))
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        SignerTarget(address="127.0.0.1:1", tls=None, plaintext_on_unix_socket=True),
+        SignerTarget(address="unix:/tmp/x", tls=None),
+        SignerTarget(
+            address="127.0.0.1:1",
+            tls=TlsFiles(authority=Path("/no/ca"), certificate=Path("/no/c"), key=Path("/no/k")),
+        ),
+    ],
+)
+async def test_a_way_without_tls_or_certificates_is_refused(target: SignerTarget) -> None:
+    with pytest.raises(ConfigurationError):
+        async with signer_client(target):
+            pass
