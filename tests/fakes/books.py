@@ -9,7 +9,7 @@ from tests.fakes.trade import COIN, DRAFT, NO_LIMITS, NOW, TKN, WALLET, WRAPPED,
 from trader.adapters.postgres.order_store import PostgresOrderStore, open_order_store
 from trader.domain.ids import AssetId, IdempotencyKey
 from trader.domain.orders import OrderState
-from trader.ports.order_store import Claim, NewOrder
+from trader.ports.order_store import Claim, NewOrder, OrderStore
 
 FUNDS: Mapping[AssetId, int] = {WRAPPED: 10_000, COIN: 10**9, TKN: 0}
 LEASE_MS = 10_000
@@ -25,6 +25,9 @@ ROAD = (
     OrderState.MINED,
 )
 """The way of an order that meets no trouble, up to the settlement."""
+
+
+PORT: type[OrderStore] = PostgresOrderStore  # mypy's proof that the adapter is the port
 
 
 @contextlib.asynccontextmanager

@@ -98,9 +98,22 @@ async def test_a_denial_returns_everything_and_keeps_the_reason(store: PostgresO
     assert await store.close_books(WALLET) == FUNDS
 
 
+async def test_a_mined_swap_whose_nonce_went_to_another_costs_nothing_of_its_fill(
+    store: PostgresOrderStore,
+) -> None:
+    closed = await store.drop(await order_at(store, OrderState.MINED), "another hash is final", 0, NOW)
+
+    assert (closed.amount_spent, closed.fee_paid_wei) == (None, 0)
+    assert await store.close_books(WALLET) == FUNDS
+
+
 async def test_a_reorganised_receipt_is_forgotten_and_seen_again(store: PostgresOrderStore) -> None:
     claim = await store.reorganised(await order_at(store, OrderState.MINED), NOW)
-    assert (claim.order.state, claim.order.block_hash) == (OrderState.BROADCAST, None)
+    assert (claim.order.state, claim.order.block_hash, claim.order.fee_paid_wei) == (
+        OrderState.BROADCAST,
+        None,
+        None,
+    )
 
     claim = await store.mined(claim, fill(), NOW)
     claim = await store.mined(claim, replace(fill(), block_number=10), NOW)

@@ -9,6 +9,8 @@ import warnings
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import psutil
+
 from trader.domain.errors import ConfigurationError, StoreUnavailableError
 
 
@@ -23,7 +25,7 @@ async def embedded_server(folder: Path) -> AsyncIterator[str]:
     try:
         yield server.get_uri()
     finally:
-        await asyncio.to_thread(server.cleanup)
+        await asyncio.to_thread(_stop, server)
 
 
 with warnings.catch_warnings():
@@ -50,6 +52,12 @@ def _start(folder: Path) -> PostgresServer:
         raise StoreUnavailableError(
             f"the embedded PostgreSQL in {folder} does not start: {error}; its words are in {folder / 'log'}"
         ) from error
+
+
+def _stop(server: PostgresServer) -> None:
+    # Somebody killed it before us: what it had committed is on disk, and the next start recovers it.
+    with contextlib.suppress(psutil.NoSuchProcess):
+        server.cleanup()
 
 
 def _forget_dead_owners(folder: Path) -> None:

@@ -107,6 +107,7 @@ _WORLD = (
     asyncpg.PostgresSystemError,
     asyncpg.ReadOnlySQLTransactionError,  # a replica that was not promoted yet
     asyncpg.TransactionRollbackError,  # deadlock, serialization: nothing was written
+    asyncpg.InternalClientError,  # the driver's answer when the server hung up on an idle connection
 )
 
 

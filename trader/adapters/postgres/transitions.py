@@ -88,18 +88,12 @@ class Transitions(Part):
         return await self._step(claim, OrderEvent.OUTCOME_LOST, replace(claim.order, reason=reason), now)
 
     async def mined(self, claim: Claim, fill: Fill, now: UnixMs) -> Claim:
-        """RECEIPT_SEEN: nothing is booked yet."""
-        after = replace(
-            claim.order,
-            transaction_hash=fill.transaction_hash,
-            block_number=fill.block_number,
-            block_hash=fill.block_hash,
-        )
-        return await self._step(claim, OrderEvent.RECEIPT_SEEN, after, now)
+        """RECEIPT_SEEN: the fill is noted; nothing is booked yet."""
+        return await self._step(claim, OrderEvent.RECEIPT_SEEN, _with_fill(claim.order, fill), now)
 
     async def reorganised(self, claim: Claim, now: UnixMs) -> Claim:
-        """REORGANISED_AWAY."""
-        after = replace(claim.order, block_number=None, block_hash=None)
+        """REORGANISED_AWAY: the fill is forgotten."""
+        after = _without_fill(claim.order)
         return await self._step(claim, OrderEvent.REORGANISED_AWAY, after, now)
 
     async def settle(self, claim: Claim, fill: Fill, now: UnixMs) -> Order:
@@ -107,21 +101,12 @@ class Transitions(Part):
 
         Raises FundsShortError when the chain took more than the books hold.
         """
-        after = replace(
-            claim.order,
-            transaction_hash=fill.transaction_hash,
-            block_number=fill.block_number,
-            block_hash=fill.block_hash,
-            amount_spent=fill.spent,
-            amount_received=fill.received,
-            fee_paid_wei=fill.fee_paid_wei,
-        )
         event = OrderEvent.FINAL_REVERT if fill.reverted else OrderEvent.FINAL_SUCCESS
-        return await self._close(claim, event, after, now)
+        return await self._close(claim, event, _with_fill(claim.order, fill), now)
 
     async def drop(self, claim: Claim, reason: str, fee_paid_wei: int, now: UnixMs) -> Order:
         """NONCE_CONSUMED: returns the reservation but for what our own cancellation cost."""
-        after = replace(claim.order, reason=reason, fee_paid_wei=fee_paid_wei)
+        after = replace(_without_fill(claim.order), reason=reason, fee_paid_wei=fee_paid_wei)
         return await self._close(claim, OrderEvent.NONCE_CONSUMED, after, now)
 
     async def deny(self, claim: Claim, reason: str, now: UnixMs) -> Order:
@@ -175,6 +160,24 @@ class Transitions(Part):
         if written is not True:
             raise lease_lost(claim)
         return replace(claim, order=after)
+
+
+def _with_fill(order: Order, fill: Fill) -> Order:
+    return replace(
+        order,
+        transaction_hash=fill.transaction_hash,
+        block_number=fill.block_number,
+        block_hash=fill.block_hash,
+        amount_spent=fill.spent,
+        amount_received=fill.received,
+        fee_paid_wei=fill.fee_paid_wei,
+    )
+
+
+def _without_fill(order: Order) -> Order:
+    return replace(
+        order, block_number=None, block_hash=None, amount_spent=None, amount_received=None, fee_paid_wei=None
+    )
 
 
 def _approval_after(order: Order) -> ApprovalState | None:
