@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self, TypeAlias
 
 import aiohttp
+from pydantic_core import from_json
 from yarl import URL
 
 from signer.domain.errors import ConfigurationError, UnavailableError
@@ -102,8 +103,9 @@ class JsonRpc:
 
     def _parsed(self, method: str, content: bytes) -> Json:
         try:
-            parsed: Json = json.loads(content)
-        except (ValueError, RecursionError):
+            # Not json.loads: deep nesting can overflow the C stack there and take the process down.
+            parsed: Json = from_json(content, allow_inf_nan=False)
+        except ValueError:
             raise self.nonsense(method, "no JSON") from None
         return parsed
 

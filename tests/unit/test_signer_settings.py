@@ -1,0 +1,151 @@
+from pathlib import Path
+
+import pytest
+
+from protos.airlock.signer.v1 import signer_pb2
+from signer.domain.errors import ConfigurationError
+from signer.settings import GRANTABLE_METHODS, Settings, load, parse
+
+ACCOUNT = "eip155:31337:0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+TEXT = f"""listen = "127.0.0.1:7443"
+ledger = "state/ledger.sqlite"
+audit = "/var/audit.jsonl"
+policy = "policy.toml"
+
+[tls]
+certificate = "pki/server.pem"
+key = "pki/server.key"
+client_ca = "pki/ca.pem"
+
+[[chains]]
+id = "eip155:31337"
+rpc_url = "https://user:secret@node.example/key"
+
+[[accounts]]
+id = "{ACCOUNT}"
+wallet = "hot"
+backend = "dev"
+dev = {{ mnemonic_index = 1 }}
+
+[[clients]]
+san = "spiffe://airlock.local/trader"
+role = "trader"
+[[clients.grants]]
+account = "{ACCOUNT}"
+methods = ["SignEvmTransaction", "GetBudget"]
+"""
+
+
+def settings(*changes: tuple[str, str]) -> Settings:
+    text = TEXT
+    for before, after in changes:
+        assert before in text
+        text = text.replace(before, after, 1)
+    return parse(text.encode(), Path("/etc/airlock/signer.toml"))
+
+
+def test_paths_are_relative_to_the_folder_of_the_file() -> None:
+    read = settings()
+
+    assert read.ledger == Path("/etc/airlock/state/ledger.sqlite")
+    assert read.audit == Path("/var/audit.jsonl")
+    assert read.tls.key == Path("/etc/airlock/pki/server.key")
+
+
+def test_accounts_are_canonical() -> None:
+    read = settings()
+
+    assert read.accounts[0].account_id == ACCOUNT.lower()
+    assert dict(read.clients[0].methods_by_account()) == {
+        ACCOUNT.lower(): frozenset({"SignEvmTransaction", "GetBudget"})
+    }
+
+
+def test_the_credential_of_a_node_shows_in_no_repr() -> None:
+    assert "secret" not in repr(settings())
+
+
+def test_the_url_of_a_node_can_be_a_file(tmp_path: Path) -> None:
+    (tmp_path / "url").write_text("http://127.0.0.1:8545\n")
+    chain = settings(("https://user:secret@node.example/key", f"file:{tmp_path}/url")).chains[0]
+
+    assert chain.url() == "http://127.0.0.1:8545"
+    (tmp_path / "url").unlink()
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        chain.url()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line", "said"),
+    [
+        ('"127.0.0.1:7443"', '"7443"', 1, "host:port"),
+        ('"127.0.0.1:7443"', '"127.0.0.1:99999"', 1, "port 0 to 65535"),
+        ("[tls]", "color = 1\n[tls]", 6, "no such key"),
+        ('key = "pki/server.key"\n', "", 6, "Field required"),
+        ('"eip155:31337"', '"ethereum"', 12, "CAIP-2"),
+        ('"eip155:31337"', '"eip155:1"', 1, "needs a [[chains]] table"),
+        (f'id = "{ACCOUNT}"', 'id = "0x12"', 16, "CAIP-10"),
+        ('"hot"', '"Hot Wallet"', 17, "pattern"),
+        ('"dev"', '"paper"', 18, "'dev'"),
+        ("dev = { mnemonic_index = 1 }", "", 15, "needs dev"),
+        ("mnemonic_index = 1", 'mnemonic_index = 1, key_file = "k"', 19, "exactly one"),
+        ("mnemonic_index = 1", 'mnemonic = "abandon"', 19, "no such key"),
+        ('"spiffe://airlock.local/trader"', '"not a name"', 22, "one URI or lower-case DNS name"),
+        ('"trader"', '"root"', 23, "'trader'"),
+        ('"GetBudget"', '"*"', 26, "no wildcard"),
+        (f'account = "{ACCOUNT}"', f'account = "{ACCOUNT[:-1]}9"', 1, "no account of this file"),
+    ],
+)
+def test_a_mistake_is_named_with_file_line_and_what_is_allowed(
+    before: str, after: str, line: int, said: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        settings((before, after))
+
+    (problem,) = str(caught.value).splitlines()
+    assert problem.startswith(f"/etc/airlock/signer.toml:{line}: ")
+    assert said in problem
+
+
+def test_what_an_operator_typed_wrongly_is_never_quoted_as_a_secret() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        settings(('rpc_url = "https://user:secret@node.example/key"', 'rpc_url = ["secret"]'))
+
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("raw", [b"\xff", b"listen = ", b"x" * (1024 * 1024 + 1)])
+def test_a_file_that_is_no_toml_is_named(raw: bytes) -> None:
+    with pytest.raises(ConfigurationError, match=r"signer\.toml"):
+        parse(raw, Path("/etc/airlock/signer.toml"))
+
+
+def test_an_absent_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"signer\.toml: cannot be read"):
+        load(tmp_path / "signer.toml")
+
+
+def test_two_tables_for_one_name_are_refused() -> None:
+    again = '\n[[clients]]\nsan = "spiffe://airlock.local/trader"\nrole = "admin"\n'
+
+    with pytest.raises(ConfigurationError, match="two clients"):
+        parse((TEXT + again).encode(), Path("signer.toml"))
+
+
+def test_a_plaintext_socket_needs_a_configured_client() -> None:
+    table = '\n[unsafe_plaintext_unix_socket]\npath = "s.sock"\nclient = "spiffe://airlock.local/nobody"\n'
+
+    with pytest.raises(ConfigurationError, match="no client of this file"):
+        parse((TEXT + table).encode(), Path("signer.toml"))
+
+
+def test_exactly_the_methods_of_the_contract_can_be_granted() -> None:
+    service = signer_pb2.DESCRIPTOR.services_by_name["Signer"]
+
+    assert set(service.methods_by_name) == GRANTABLE_METHODS
+
+
+def test_the_example_of_the_documents_is_valid() -> None:
+    example = Path(__file__).parents[2] / "docs" / "signer.example.toml"
+
+    assert load(example).clients
