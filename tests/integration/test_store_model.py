@@ -20,19 +20,6 @@ from trader.portfolio.postings import holds
 from trader.ports.order_store import Claim
 
 ACTIONS = ["create", "claim", "on", "on", "settle", "revert", "drop", "deny", "give_up", "lost", "approve"]
-    "create",
-    "claim",
-    "on",
-    "on",
-    "on",
-    "settle",
-    "revert",
-    "drop",
-    "deny",
-    "give_up",
-    "lost",
-    "approve",
-]
 moves = st.lists(
     st.tuples(st.sampled_from(ACTIONS), st.integers(0, 9), st.integers(1, 4_000)), min_size=5, max_size=40
 )
