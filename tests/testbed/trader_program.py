@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.testbed.processes import ROOT, Child
+from tests.testbed.processes import ROOT, Child, until
 from tests.testbed.signer_program import SignerFiles
 from tests.testbed.uniswap import ETHER, USDX_UNIT, V3_FEE, World
 
@@ -150,3 +150,14 @@ def trader_program(files: TraderFiles, *, live: bool = True, log: str = "trader.
     """`airlock-trader run` over these files, to be entered with `async with`."""
     arguments = [PROGRAM, "run", "--config", str(files.settings), *(["--live"] if live else [])]
     return Child(arguments, log=files.folder / log)
+
+
+async def trading(child: Child) -> None:
+    """Wait until the trader trades. Raises with its log when it ended instead."""
+
+    async def started() -> bool:
+        if child.returncode is not None:
+            raise RuntimeError(f"the trader ended with {child.returncode}:\n{child.log()}")
+        return '"trader.started"' in child.log()
+
+    await until(started, what="the trader trades")
