@@ -1,4 +1,4 @@
-"""Ports that die with the process: the k-th call of any of them ends in a crash, before or after its effect."""
+"""Ports that die with the process: the k-th call of any of them is a crash, before or after its effect."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -7,8 +7,8 @@ from typing import TypeVar, cast
 T = TypeVar("T")
 
 
-class Crash(BaseException):  # noqa: N818 - it is no error: no handler of ours may catch it
-    """SIGKILL, as far as the code under test can tell."""
+class Crash(BaseException):
+    """SIGKILL, as far as the code under test can tell; no handler of ours may catch it."""
 
 
 @dataclass(slots=True)

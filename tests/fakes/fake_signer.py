@@ -1,7 +1,7 @@
 """The trader's Signer port with one of anvil's public keys, in process; does what a script says, else signs.
 
-Like the real one it remembers by key: the same question has the same answer, another question under the same key is
-an error, and what was signed stays signed although the answer was lost.
+Like the real one it remembers by key: the same question has the same answer, another question under the same
+key is an error, and what was signed stays signed although the answer was lost.
 """
 
 import asyncio

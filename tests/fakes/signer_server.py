@@ -1,14 +1,16 @@
-"""The fake signer behind the real wire, so that the trader's client and program can be tested without the signer."""
+"""The fake signer behind the real wire, for tests of the trader's client and program without the signer."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 import grpc
 from google.protobuf import any_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc import aio
 from grpc_status import rpc_status
+from typing_extensions import override
 
 from protos.airlock.signer.v1 import signer_pb2, signer_pb2_grpc, types_pb2
 from tests.fakes.fake_signer import FakeSigner
@@ -18,39 +20,77 @@ from trader.domain.quotes import TransactionDraft
 from trader.domain.time import UnixMs
 from trader.ports.signer import ApprovalBelief, Belief, Refused, Signed, SwapBelief
 
-Context = aio.ServicerContext
+if TYPE_CHECKING:  # the generated types exist only for the type checker
+    Context: TypeAlias = signer_pb2_grpc._ServicerContext
+
+Accounts: TypeAlias = signer_pb2.ListAccountsResponse
 
 
 class SignerService(signer_pb2_grpc.SignerServicer):
-    """Only what the trader calls."""
+    """What the trader calls; the rest is unimplemented."""
 
     def __init__(self, signer: FakeSigner) -> None:
         self._signer = signer
 
-    async def ListAccounts(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802
+    @override
+    async def ListAccounts(self, request: signer_pb2.ListAccountsRequest, context: "Context") -> Accounts:
+        del request, context
         account = signer_pb2.Account(
             account=self._signer.wallet, backend="dev", state=signer_pb2.Account.STATE_ACTIVE
         )
         return signer_pb2.ListAccountsResponse(accounts=[account])
 
-    async def SignEvmTransaction(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802
-        answer = await _answer(
-            context,
-            self._signer.sign(
-                IdempotencyKey(request.idempotency_key),
-                parse_wallet(request.account),
-                _draft(request.transaction),
-                _belief(request.claim),
-            ),
+    @override
+    async def SignEvmTransaction(
+        self, request: signer_pb2.SignEvmTransactionRequest, context: "Context"
+    ) -> signer_pb2.SignEvmTransactionResponse:
+        asking = self._signer.sign(
+            IdempotencyKey(request.idempotency_key),
+            parse_wallet(request.account),
+            _draft(request.transaction),
+            _belief(request.claim),
         )
+        signed = await _answer(context, asking)
         return signer_pb2.SignEvmTransactionResponse(
-            transaction_id=answer.transaction_id,
-            nonce=answer.nonce,
-            raw_transaction=answer.raw,
-            transaction_hash=answer.transaction_hash,
+            transaction_id=signed.transaction_id,
+            nonce=signed.nonce,
+            raw_transaction=signed.raw,
+            transaction_hash=signed.transaction_hash,
         )
 
-    async def Evaluate(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802
+    @override
+    async def ReplaceTransaction(
+        self, request: signer_pb2.ReplaceTransactionRequest, context: "Context"
+    ) -> signer_pb2.ReplaceTransactionResponse:
+        fees = int(request.max_fee_per_gas_wei), int(request.max_priority_fee_per_gas_wei)
+        key = IdempotencyKey(request.idempotency_key)
+        signed = await _answer(context, self._signer.replace(key, request.transaction_id, *fees))
+        return signer_pb2.ReplaceTransactionResponse(
+            transaction_id=signed.transaction_id,
+            nonce=signed.nonce,
+            raw_transaction=signed.raw,
+            transaction_hash=signed.transaction_hash,
+        )
+
+    @override
+    async def CancelTransaction(
+        self, request: signer_pb2.CancelTransactionRequest, context: "Context"
+    ) -> signer_pb2.CancelTransactionResponse:
+        fees = int(request.max_fee_per_gas_wei), int(request.max_priority_fee_per_gas_wei)
+        key = IdempotencyKey(request.idempotency_key)
+        signed = await _answer(context, self._signer.cancel(key, request.transaction_id, *fees))
+        return signer_pb2.CancelTransactionResponse(
+            transaction_id=signed.transaction_id,
+            nonce=signed.nonce,
+            raw_transaction=signed.raw,
+            transaction_hash=signed.transaction_hash,
+        )
+
+    @override
+    async def Evaluate(
+        self, request: signer_pb2.EvaluateRequest, context: "Context"
+    ) -> signer_pb2.EvaluateResponse:
+        del context
         verdict = await self._signer.evaluate(
             parse_wallet(request.account), _draft(request.evm), _belief(request.claim)
         )
@@ -65,10 +105,14 @@ class SignerService(signer_pb2_grpc.SignerServicer):
             verdict=signer_pb2.EvaluateResponse.VERDICT_APPROVED, decoded_actions=verdict.actions
         )
 
-    async def GetTransaction(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802
+    @override
+    async def GetTransaction(
+        self, request: signer_pb2.GetTransactionRequest, context: "Context"
+    ) -> signer_pb2.GetTransactionResponse:
         record = await self._signer.lookup(IdempotencyKey(request.idempotency_key))
         if record is None:
             await context.abort(grpc.StatusCode.NOT_FOUND, "no such transaction")
+        assert record is not None
         return signer_pb2.GetTransactionResponse(
             transaction=types_pb2.TransactionRecord(
                 transaction_id=record.transaction_id,
@@ -78,9 +122,33 @@ class SignerService(signer_pb2_grpc.SignerServicer):
             )
         )
 
-    async def ReportBroadcast(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802
+    @override
+    async def ReportBroadcast(
+        self, request: signer_pb2.ReportBroadcastRequest, context: "Context"
+    ) -> signer_pb2.ReportBroadcastResponse:
+        del context
         await self._signer.report_broadcast(request.transaction_id, request.transaction_hash)
         return signer_pb2.ReportBroadcastResponse()
+
+    @override
+    async def GetBudget(
+        self, request: signer_pb2.GetBudgetRequest, context: "Context"
+    ) -> signer_pb2.GetBudgetResponse:
+        del request, context
+        return signer_pb2.GetBudgetResponse()
+
+    @override
+    async def SignSolanaTransaction(
+        self, request: signer_pb2.SignSolanaTransactionRequest, context: "Context"
+    ) -> signer_pb2.SignSolanaTransactionResponse:
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "not here")
+
+    @override
+    async def WatchTransactions(
+        self, request: signer_pb2.WatchTransactionsRequest, context: "Context"
+    ) -> AsyncIterator[signer_pb2.WatchTransactionsResponse]:
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "not here")
+        yield signer_pb2.WatchTransactionsResponse()
 
 
 @asynccontextmanager
@@ -97,7 +165,8 @@ async def signer_server(signer: FakeSigner, folder: Path) -> AsyncIterator[str]:
         await server.stop(0)
 
 
-async def _answer(context: Context, asking) -> Signed:  # type: ignore[no-untyped-def, type-arg]
+async def _answer(context: "Context", asking: Awaitable[Signed | Refused]) -> Signed:
+    answer: Signed | Refused | None = None
     try:
         answer = await asking
     except SignerUnavailableError as error:

@@ -9,7 +9,7 @@ START = UnixMs(1_800_000_000_000)
 
 
 class TraderClock:
-    """`TraderClock.standing()` moves only by `advance_ms`; `TraderClock.running()` follows the real time too."""
+    """`standing()` moves only by `advance_ms`; `running()` follows the real time too."""
 
     def __init__(self, at: UnixMs | None) -> None:
         self._at = at

@@ -1,4 +1,4 @@
-"""A market, a chain and an order book in memory, for the trader's steps; refuses a step that the life cycle has not."""
+"""A market, a chain and an order book in memory; refuses a step that the life cycle has not."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""A crash at any call of any port: what is left is a row, and the next engine ends the order as if nothing was."""
+"""A crash at any call of any port leaves a row, and the next engine ends the order as if nothing was."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Lost answers and lies on the way to the node and to the signer: nothing is sent twice, nothing ends without proof."""
+"""Lost answers and lies of node and signer: nothing is sent twice, nothing ends without proof."""
 
 from collections.abc import AsyncIterator
 

@@ -194,9 +194,7 @@ async def test_a_wallet_whose_books_drift_is_halted_and_released_when_they_agree
     assert refused == 1
 
 
-async def test_a_node_of_another_chain_is_refused_at_start(
-    bed: Bed, signer: FakeSigner, tmp_path: Path
-) -> None:
+async def test_a_node_of_another_chain_is_refused_at_start(bed: Bed, tmp_path: Path) -> None:
     path = settings_file(bed, tmp_path, f"unix:{tmp_path / 'nobody.sock'}")
     path.write_text(
         path.read_text(encoding="utf-8").replace(f"eip155:{CHAIN_ID}", "eip155:1"), encoding="utf-8"

@@ -1,4 +1,4 @@
-"""Transactions that are not mined: replaced with higher fees, cancelled after the deadline, dropped only on proof."""
+"""Transactions that are not mined: replaced, cancelled after the deadline, dropped only on proof."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -9,7 +9,7 @@ from tests.fakes.fake_signer import sign_draft
 from tests.integration.trader_rig import CHAIN, TRADER, Rig, trader_rig
 from tests.testbed.anvil import CHAIN_ID
 from tests.testbed.bed import Bed
-from trader.domain.ids import native
+from trader.domain.ids import address_of, native
 from trader.domain.orders import Order, OrderState
 
 SEND = "eth_sendRawTransaction"
@@ -72,7 +72,7 @@ async def test_after_its_deadline_a_stuck_swap_is_cancelled_and_only_the_gas_is_
 async def test_a_nonce_consumed_by_another_transaction_at_finality_is_proof(rig: Rig) -> None:
     order = await _stuck(rig)
     rig = rig.restart(stuck_after_ms=1, confirmations=None)
-    foreign = replace(rig.signer.drafts[1], data=b"", to=rig.wallet.rpartition(":")[2], gas_limit=21_000)
+    foreign = replace(rig.signer.drafts[1], data=b"", to=address_of(rig.wallet), gas_limit=21_000)
     key = rig.bed.accounts[TRADER].private_key
     raw = sign_draft(foreign, 1, chain_id=CHAIN_ID, private_key=key)
     await rig.bed.anvil.rpc(SEND, "0x" + raw.hex())

@@ -121,6 +121,7 @@ class Rig:
 
     async def until(self, order: OrderId, *states: OrderState, looks: int = 400) -> Order:
         """Look until the order stands in one of `states` (any closed one by default)."""
+        found = await self.get(order)
         for _ in range(looks):
             found = await self.get(order)
             if found.state in (states or CLOSED_STATES):

@@ -1,0 +1,90 @@
+"""Settings are whole or refused, with file, line, key and what is allowed."""
+
+from pathlib import Path
+
+import pytest
+
+from trader.domain.errors import ConfigurationError
+from trader.domain.toml_lines import line_of, spell
+from trader.settings import load, secret
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "docs" / "trader.example.toml"
+
+
+def _changed(tmp_path: Path, old: str, new: str) -> Path:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    assert old in text
+    path = tmp_path / "trader.toml"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return path
+
+
+def test_the_example_is_valid_and_its_paths_are_absolute(tmp_path: Path) -> None:
+    settings = load(_changed(tmp_path, "# ", "# "))
+
+    assert settings.signer.ca_file == tmp_path / "pki/ca.pem"
+    assert settings.database.dsn == f"file:{tmp_path / 'secrets/dsn'}"
+    assert settings.chain.confirmations is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "allowed"),
+    [
+        ("workers = 4", "wokers = 4", "engine.wokers", "Extra inputs"),
+        ("workers = 4", "workers = 0", "engine.workers", "greater than or equal to 1"),
+        ("workers = 4", 'workers = "4"', "engine.workers", "valid integer"),
+        ("max_slippage_bps = 50", "max_slippage_bps = 101", "strategies[0].max_slippage_bps", "100"),
+        ("lease_ms = 60000", "lease_ms = 1000", "settings", "at least 20000"),
+        ('base = "WETH"', 'base = "WBTC"', "settings", "'WBTC' is no asset"),
+        ('dsn = "file:secrets/dsn"', 'dsn = "postgresql://u:hunter2@h/d"', "database.dsn", "password"),
+        ('dsn = "file:secrets/dsn"', 'dsn = "mysql://h/d"', "database.dsn", "postgresql://"),
+        ('ca_file = "pki/ca.pem"', "", "signer", "mutual TLS"),
+        ('rpc_url = "https://', 'rpc_url = "ftp://', "chain.rpc_url", "http://"),
+        ('wallet = "eip155:1:', 'wallet = "eip155:', "wallet", "CAIP-10"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_line(
+    tmp_path: Path, old: str, new: str, place: str, allowed: str
+) -> None:
+    path = _changed(tmp_path, old, new)
+    with pytest.raises(ConfigurationError) as caught:
+        load(path)
+
+    message = str(caught.value)
+    assert message.startswith(f"{path}:")
+    assert f": {place}: " in message
+    assert allowed in message
+    assert "hunter2" not in message
+    line = int(message.removeprefix(f"{path}:").partition(":")[0])
+    if new and place != "settings":
+        assert new in path.read_text(encoding="utf-8").splitlines()[line - 1]
+
+
+def test_a_file_that_is_not_there_or_not_toml_is_named(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.toml"
+    broken.write_text("wallet = \n", encoding="utf-8")
+    for path in (tmp_path / "nothing.toml", broken):
+        with pytest.raises(ConfigurationError, match=str(path)):
+            load(path)
+
+
+def test_a_secret_is_the_first_line_of_its_file_and_never_shown(tmp_path: Path) -> None:
+    path = tmp_path / "dsn"
+    path.write_text("postgresql://u:hunter2@h/d\nnext\n", encoding="utf-8")
+    found = secret(f"file:{path}")
+
+    assert found.get_secret_value() == "postgresql://u:hunter2@h/d"
+    assert "hunter2" not in repr(found)
+    for wrong in (tmp_path / "nothing", tmp_path):
+        with pytest.raises(ConfigurationError):
+            secret(f"file:{wrong}")
+
+
+def test_lines_of_tables_and_arrays_are_found() -> None:
+    text = 'a = 1\n[b]\nc = 2\n[[d]]\ne = 3\n[[d]]\ne = 4\n["f.g"]\n'
+
+    assert line_of(text, ("b", "c")) == 3
+    assert line_of(text, ("d", 1, "e")) == 7
+    assert line_of(text, ("b", "missing")) == 2
+    assert line_of(text, ("nowhere",)) is None
+    assert spell(("d", 1, "e")) == "d[1].e"
