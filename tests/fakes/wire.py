@@ -9,7 +9,7 @@ import grpc.aio
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from google.rpc.status_pb2 import Status
 
-from protos.airlock.signer.v1 import signer_pb2, signer_pb2_grpc, types_pb2
+from protos.airlock.signer.v1 import admin_pb2_grpc, signer_pb2, signer_pb2_grpc, types_pb2
 from signer.domain.accounts import Address
 from signer.domain.actions import Action, Erc20Approve, NativeTransfer, Swap, WethDeposit, WethWithdraw
 from signer.domain.transactions import EvmPayload
@@ -100,6 +100,10 @@ def channel(address: str, pki: Path, name: str = "trader") -> grpc.aio.Channel:
 def signer_stub(connection: grpc.aio.Channel) -> "signer_pb2_grpc.SignerAsyncStub":
     # At run time one class serves both kinds of channel.
     return signer_pb2_grpc.SignerStub(connection)  # type: ignore[return-value]
+
+
+def admin_stub(connection: grpc.aio.Channel) -> "admin_pb2_grpc.AdminAsyncStub":
+    return admin_pb2_grpc.AdminStub(connection)  # type: ignore[return-value]  # as above
 
 
 def error_infos(error: grpc.aio.AioRpcError) -> list[ErrorInfo]:

@@ -1,8 +1,8 @@
 """What every key backend promises. A backend's tests inherit this class and say how it is opened.
 
 `backend`: an open backend that holds the keys of `evm_account` (and of `solana_account`, or None) and no
-others. `secrets`: texts that no repr, pickle or log of it may hold. `make_unavailable`: cuts it off its keys, or
-None when that cannot happen.
+others. `secrets`: texts that no repr, pickle or log of it may hold. `make_unavailable`: cuts it off its
+keys, or None when that cannot happen.
 """
 
 import asyncio
