@@ -56,12 +56,12 @@ async def test_a_receipt_is_not_booked_before_it_is_final(rig: Rig) -> None:
     order = await rig.order()
     for _ in range(30):
         await rig.look()
-    mined = await rig.get(order)
+    mined, held = await rig.get(order), await rig.store.balances(rig.wallet)
     await rig.bed.anvil.mine(3)
     settled = await rig.until(order)
 
     assert mined.state is OrderState.MINED
-    assert mined.amount_spent is None
+    assert {balance.asset: balance.reserved for balance in held}[rig.usdx] == 1_000 * USDX_UNIT
     assert settled.state is OrderState.SETTLED
 
 

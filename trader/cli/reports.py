@@ -12,6 +12,12 @@ from trader.domain.time import UnixMs
 from trader.ports.order_store import Balance
 from trader.settings import Settings
 
+_SHORT_ID = 8
+_COLUMNS = {
+    "orders": ("order", "kind", "state", "venue", "in", "received", "out", "reason"),
+    "balances": ("asset", "free", "reserved"),
+}
+
 
 async def status(settings: Settings, *, as_json: bool) -> int:
     """Orders by state, halted wallets, balances."""
@@ -21,11 +27,12 @@ async def status(settings: Settings, *, as_json: bool) -> int:
         balances = await store.balances(WalletId(settings.wallet))
     show(
         {
-            "orders": [{"state": state, "count": count} for state, count in states.items()],
+            "states": [{"state": state, "count": count} for state, count in states.items()],
             "halted": [{"wallet": wallet, "reason": reason} for wallet, reason in halted.items()],
             "balances": _balance_rows(settings, balances),
         },
         as_json=as_json,
+        columns=_COLUMNS,
     )
     return ExitCode.FOUND_A_PROBLEM if halted else ExitCode.OK
 
@@ -35,7 +42,7 @@ async def orders(settings: Settings, *, as_json: bool, open_only: bool, limit: i
     async with open_store(settings) as store:
         found = await store.orders(open_only=open_only, limit=limit)
     assets = _by_id(settings)
-    show({"orders": [_order_row(order, assets) for order in found]}, as_json=as_json)
+    show({"orders": [_order_row(order, assets) for order in found]}, as_json=as_json, columns=_COLUMNS)
     return ExitCode.OK
 
 
@@ -59,7 +66,9 @@ async def positions(settings: Settings, *, as_json: bool) -> int:
                 }
                 for position in await store.positions(wallet, quote.id)
             ]
-    show({"balances": _balance_rows(settings, balances), "positions": rows}, as_json=as_json)
+    show(
+        {"balances": _balance_rows(settings, balances), "positions": rows}, as_json=as_json, columns=_COLUMNS
+    )
     return ExitCode.OK
 
 
@@ -84,6 +93,7 @@ def _order_row(order: Order, assets: Mapping[AssetId, Asset]) -> Mapping[str, Ce
     )
     return {
         "id": order.id,
+        "order": order.id[:_SHORT_ID],
         "kind": order.kind,
         "state": order.state,
         "strategy": order.strategy,

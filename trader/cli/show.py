@@ -10,8 +10,13 @@ Cell = str | int | bool | None
 Rows = Sequence[Mapping[str, Cell]]
 
 
-def show(sections: Mapping[str, Rows], *, as_json: bool) -> None:
-    """Print every section; a cell that is None is left empty."""
+def show(
+    sections: Mapping[str, Rows], *, as_json: bool, columns: Mapping[str, Sequence[str]] | None = None
+) -> None:
+    """Print every section; a cell that is None is left empty.
+
+    `columns` names, by section, what fits a terminal; JSON always has everything.
+    """
     if as_json:
         print(json.dumps({name: [dict(row) for row in rows] for name, rows in sections.items()}))
         return
@@ -21,8 +26,9 @@ def show(sections: Mapping[str, Rows], *, as_json: bool) -> None:
             console.print(f"{name}: none")
             continue
         table = Table(title=name, title_justify="left")
-        for column in rows[0]:
+        shown = (columns or {}).get(name, tuple(rows[0]))
+        for column in shown:
             table.add_column(column, overflow="fold")
         for row in rows:
-            table.add_row(*("" if cell is None else str(cell) for cell in row.values()))
+            table.add_row(*("" if row[column] is None else str(row[column]) for column in shown))
         console.print(table)
