@@ -160,10 +160,11 @@ class Ledger(Protocol):
         """
         ...
 
-    async def open_transactions(self, account: AccountId) -> Sequence[TransactionRecord]:
-        """Transactions whose signature is out and whose outcome is not final.
+    async def unsettled(self, account: AccountId, *, below: int) -> Sequence[TransactionRecord]:
+        """Transactions that the chain may have something new about, by nonce, then by time of signing.
 
-        Ordered by nonce, then by time of signing.
+        Their signature is out and their outcome is not final; they are mined, or their nonce is below the
+        chain's count.
         """
         ...
 

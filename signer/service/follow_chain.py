@@ -57,7 +57,7 @@ class FollowChain:
         final = await chain.transaction_count(address, finalized.number)
         await self._compare(account, latest, final)
         seen = _Seen(latest=latest, final=final, finalized=finalized)
-        records = await self._ledger.open_transactions(account)
+        records = await self._ledger.unsettled(account, below=latest)
         for nonce, family in groupby(records, key=lambda record: record.nonce):
             changes = await _changes(chain, tuple(family), nonce, seen)
             if changes:

@@ -227,7 +227,7 @@ async def test_a_replacement_takes_the_nonce_of_the_newest_open_transaction(
     assert early == NotReplaceable(state=SlotState.SIGNED, newest=transaction_id(2))
     assert stale == NotReplaceable(state=SlotState.SIGNED, newest=transaction_id(2))
     assert isinstance(cancelled, Reserved)
-    assert [record.id for record in await ledger.open_transactions(ACCOUNT)] == [
+    assert [record.id for record in await ledger.unsettled(ACCOUNT, below=2**31)] == [
         transaction_id(number) for number in (1, 2, 5)
     ]
     assert await _reserve(ledger, 6, clock) == 8

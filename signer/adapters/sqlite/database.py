@@ -20,6 +20,13 @@ KEEP_CHARGES_MS = 2 * LONGEST_WINDOW_S * MS_PER_S
 
 _SCHEMA = Path(__file__).with_name("schema.sql")
 _BUSY_MS = 250
+# Never those of a nonce that is still open: a reorganisation may bring them back.
+_FORGET_CHARGES = """
+DELETE FROM charges WHERE dated_at < ? AND NOT EXISTS (
+    SELECT 1 FROM transactions AS its JOIN transactions AS other USING (account, nonce)
+    WHERE its.id = charges.transaction_id AND other.state IN ('signed', 'broadcast', 'mined')
+)
+"""
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
@@ -67,7 +74,7 @@ def open_database(path: Path | None, now: UnixMs, *, accept_restored: bool) -> D
                 writer.execute(pragma)
             _check_integrity(path, writer)
             mark = _begin_epoch(path, writer, resources, accept_restored=accept_restored)
-            writer.execute("DELETE FROM charges WHERE dated_at < ?", (now - KEEP_CHARGES_MS,))
+            writer.execute(_FORGET_CHARGES, (now - KEEP_CHARGES_MS,))
             reader = _connect(path, resources)
             reader.execute("PRAGMA query_only = ON")
         except sqlite3.Error as error:

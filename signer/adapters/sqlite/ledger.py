@@ -108,10 +108,10 @@ class SqliteLedger:
         with self._reading() as reader:
             return rows.by_id(reader, transaction)
 
-    async def open_transactions(self, account: AccountId) -> Sequence[TransactionRecord]:
-        """Transactions whose signature is out and outcome not final, by nonce, then in order of signing."""
+    async def unsettled(self, account: AccountId, *, below: int) -> Sequence[TransactionRecord]:
+        """Transactions that the chain may have something new about, by nonce, then by time of signing."""
         with self._reading() as reader:
-            return rows.open_transactions(reader, account)
+            return rows.unsettled(reader, account, below)
 
     async def reserve(self, reservation: Reservation) -> ReserveOutcome:
         """Take the lowest free nonce and the budget in one durable transaction, or say why not."""

@@ -33,7 +33,14 @@ _SELECT = f"SELECT {COLUMNS} FROM transactions"  # noqa: S608 - constant column 
 _BY_ID = f"{_SELECT} WHERE id = ?"
 _BY_KEY = f"{_SELECT} WHERE client = ? AND idempotency_key = ? AND state <> 'released'"
 _RESERVED = f"{_SELECT} WHERE state = 'reserved' ORDER BY seq DESC"
-_OPEN = f"{_SELECT} WHERE account = ? AND state IN ('signed', 'broadcast', 'mined') ORDER BY nonce, seq"
+# Two branches with an index each: an OR would read every open transaction to find the few that matter.
+_UNSETTLED = f"""
+SELECT * FROM (
+    {_SELECT} WHERE account = ?1 AND nonce < ?2 AND state IN ('signed', 'broadcast', 'mined')
+    UNION ALL
+    {_SELECT} WHERE account = ?1 AND nonce >= ?2 AND state = 'mined'
+) ORDER BY nonce
+"""  # noqa: S608 - constant column names
 _NEWEST_OF_NONCE = (
     f"{_SELECT} WHERE account = ? AND nonce = ? AND state <> 'released' ORDER BY seq DESC LIMIT 1"
 )
@@ -63,9 +70,9 @@ def reserved(connection: sqlite3.Connection) -> Sequence[TransactionRecord]:
     return tuple(map(record_of, connection.execute(_RESERVED)))
 
 
-def open_transactions(connection: sqlite3.Connection, account: AccountId) -> Sequence[TransactionRecord]:
-    """Transactions whose signature is out and whose outcome is not final."""
-    return tuple(map(record_of, connection.execute(_OPEN, (account,))))
+def unsettled(connection: sqlite3.Connection, account: AccountId, below: int) -> Sequence[TransactionRecord]:
+    """Transactions without a final outcome that are mined or have a nonce below the given one."""
+    return tuple(map(record_of, connection.execute(_UNSETTLED, (account, below))))
 
 
 def account_status(connection: sqlite3.Connection, account: AccountId) -> AccountStatus | None:

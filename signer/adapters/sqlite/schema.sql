@@ -66,6 +66,7 @@ CREATE UNIQUE INDEX one_answer_per_key ON transactions (client, idempotency_key)
 CREATE INDEX transactions_of_a_nonce ON transactions (account, nonce, seq) WHERE state <> 'released';
 CREATE INDEX reserved_transactions ON transactions (seq) WHERE state = 'reserved';
 CREATE INDEX open_transactions ON transactions (account, nonce, seq) WHERE state IN ('signed', 'broadcast', 'mined');
+CREATE INDEX mined_transactions ON transactions (account, nonce, seq) WHERE state = 'mined';
 
 CREATE TRIGGER a_replacement_keeps_its_nonce BEFORE INSERT ON transactions
     WHEN NEW.replaces IS NOT NULL AND NOT EXISTS (
