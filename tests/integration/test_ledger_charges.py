@@ -200,3 +200,35 @@ async def test_use_is_the_same_after_a_restart(tmp_path: Path, clock: FakeClock)
         after = await uses(ledger)
 
     assert before == after
+
+
+async def test_a_late_reorganisation_after_a_restart_still_finds_the_charges(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    path = tmp_path / "again.db"
+    async with SqliteLedger(path, clock) as ledger:
+        await ledger.open_account(ACCOUNT, 0, clock.now())
+        await _signed(ledger, 1, clock)
+        await ledger.apply([_change(1, SlotEvent.RECEIPT_SEEN)], clock.now())
+    clock.advance_s(3 * DAY_S)
+    async with SqliteLedger(path, clock) as ledger:
+        aged = await _used(ledger, clock)
+        await ledger.apply([_change(1, SlotEvent.REORGANISED_AWAY)], clock.now())
+        held = await _used(ledger, clock)
+
+    assert (aged, held) == (0, 100)
+
+
+async def test_settled_charges_older_than_two_days_are_forgotten_at_a_start(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    path = tmp_path / "again.db"
+    async with SqliteLedger(path, clock) as ledger:
+        await ledger.open_account(ACCOUNT, 0, clock.now())
+        await _signed(ledger, 1, clock)
+        await ledger.apply([_change(1, SlotEvent.RECEIPT_FINAL)], clock.now())
+    clock.advance_s(3 * DAY_S)
+    async with SqliteLedger(path, clock) as ledger:
+        (left,) = ledger._database.reader.execute("SELECT count(*) FROM charges").fetchone()
+
+    assert left == 0

@@ -174,7 +174,9 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(pick=PICK)
     def mine(self, pick: int) -> None:
         tx = self._picked(pick, {SlotState.SIGNED, SlotState.BROADCAST})
-        if tx is not None and not any(one.state is SlotState.MINED for one in self._signed(tx.nonce)):
+        # A chain includes a nonce once.
+        included = {SlotState.MINED, SlotState.FINAL}
+        if tx is not None and not any(one.state in included for one in self._signed(tx.nonce)):
             self._apply([(tx, SlotEvent.RECEIPT_SEEN)])
             tx.state = SlotState.MINED
             self._date(tx.nonce)
