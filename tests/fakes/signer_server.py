@@ -167,6 +167,24 @@ async def signer_server(signer: FakeSigner, folder: Path) -> AsyncIterator[str]:
         await server.stop(0)
 
 
+@asynccontextmanager
+async def tls_server(signer: FakeSigner, pki: Path) -> AsyncIterator[int]:
+    """Serves with mutual TLS and the files of `airlock-signer dev-pki`; yields the port."""
+    server = aio.server()
+    signer_pb2_grpc.add_SignerServicer_to_server(SignerService(signer), server)
+    credentials = grpc.ssl_server_credentials(
+        [((pki / "server.key").read_bytes(), (pki / "server.pem").read_bytes())],
+        root_certificates=(pki / "ca.pem").read_bytes(),
+        require_client_auth=True,
+    )
+    port = server.add_secure_port("127.0.0.1:0", credentials)
+    await server.start()
+    try:
+        yield port
+    finally:
+        await server.stop(0)
+
+
 async def _answer(context: "Context", asking: Awaitable[Signed | Refused]) -> Signed:
     answer: Signed | Refused | None = None
     try:

@@ -1,5 +1,6 @@
 """The signer client over a real gRPC connection: what was asked arrives, and each status means one thing."""
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -7,12 +8,15 @@ import pytest
 import pytest_asyncio
 from grpc import StatusCode, aio
 
+from signer.adapters.pki.dev_pki import write_dev_pki
+from signer.domain.time import UnixMs
 from tests.fakes.fake_signer import FakeSigner, Script
-from tests.fakes.signer_server import denial, signer_server
+from tests.fakes.signer_server import denial, signer_server, tls_server
 from tests.testbed.accounts import dev_account
 from trader.adapters.signer_client.channel import SignerTarget, TlsFiles
 from trader.adapters.signer_client.client import SignerClient, signer_client
 from trader.adapters.signer_client.errors import refused_or_raise
+from trader.adapters.signer_client.expiry import expires_at_s
 from trader.domain.errors import ConfigurationError, Refusal, SignerNotReadyError, SignerUnavailableError
 from trader.domain.ids import Address, IdempotencyKey
 from trader.domain.quotes import TransactionDraft
@@ -175,3 +179,45 @@ async def test_a_way_without_tls_or_certificates_is_refused(target: SignerTarget
     with pytest.raises(ConfigurationError):
         async with signer_client(target):
             pass
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "name", "works"),
+    [
+        ("one", "one", None, True),
+        ("one", "one", "signer", True),
+        ("one", "one", "somebody.else", False),
+        ("one", "two", None, False),
+    ],
+    ids=["our authority", "named", "another name", "another authority"],
+)
+async def test_mutual_tls_works_with_our_authority_and_name_only(
+    signer: FakeSigner, tmp_path: Path, ours: str, theirs: str, name: str | None, *, works: bool
+) -> None:
+    now = UnixMs(time.time_ns() // 1_000_000)
+    for folder in {ours, theirs}:
+        write_dev_pki(tmp_path / folder, now=now)
+    async with tls_server(signer, tmp_path / theirs) as port:
+        tls = TlsFiles(
+            authority=tmp_path / ours / "ca.pem",
+            certificate=tmp_path / ours / "trader.pem",
+            key=tmp_path / ours / "trader.key",
+        )
+        target = SignerTarget(address=f"127.0.0.1:{port}", tls=tls, server_name=name)
+        async with signer_client(target, deadline_ms=2_000) as client:
+            if works:
+                assert [account.wallet for account in await client.accounts()] == [signer.wallet]
+            else:
+                with pytest.raises(SignerUnavailableError):
+                    await client.accounts()
+    days = (expires_at_s(tls.certificate) - now // 1000) // 86_400
+
+    assert 1 < days < 400
+
+
+def test_a_file_that_is_no_certificate_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "trader.pem"
+    for text in ("", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"):
+        path.write_text(text, encoding="ascii")
+        with pytest.raises(ConfigurationError, match=str(path)):
+            expires_at_s(path)
