@@ -96,7 +96,7 @@ class Reconciler:
             await pause(stop, self._every_ms)
 
     async def look(self, last: Mapping[AssetId, int]) -> Mapping[AssetId, int]:
-        """One comparison with `last`, the drift seen by the look before. Returns what to compare with next."""
+        """Compare once with `last`, the drift that the look before saw. Returns what to compare with next."""
         drift = await compare_books(self._desk, self._wallet, self._assets)
         if drift is None:
             return last

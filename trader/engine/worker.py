@@ -99,7 +99,7 @@ class Worker:
         return await self._desk.store.renew(claim, now, lease_ms)
 
     async def _let_go(self, claim: Claim, pause_ms: int) -> None:
-        """The claim may be older than the row; its fence still fits, and nothing but the fence is asked for."""
+        """The claim may be older than the row; its fence still fits, and only the fence is asked for."""
         try:
             await self._desk.store.let_go(claim, UnixMs(self._desk.clock.now() + pause_ms))
         except LeaseLostError:

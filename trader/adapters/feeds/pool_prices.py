@@ -1,7 +1,7 @@
 """Prices straight from Uniswap pools: V2 reserves or V3 slot0. Refuses a pool that is missing or empty.
 
-A pool's spot price can be moved within one block: it may start a trade, it never bounds one. The quote's minimum
-and the signer's own references do.
+A pool's spot price can be moved within one block: it may start a trade, it never bounds one. The
+quote's minimum and the signer's own references do.
 """
 
 from collections.abc import Mapping
