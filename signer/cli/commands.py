@@ -1,4 +1,4 @@
-"""The list of commands and the one place where their errors become exit codes."""
+"""The list of commands, and the one place where their errors become exit codes."""
 
 import argparse
 import sys
