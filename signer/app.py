@@ -50,28 +50,34 @@ class Edge:
     tls: ServerTls
 
 
-def run(settings: Settings) -> None:
+def run(settings: Settings, *, accept_restored_ledger: bool = False) -> None:
     """Serve until SIGTERM or SIGINT. Raises ConfigurationError for settings that cannot be used."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_until_told_to_stop(settings))
+        runner.run(_until_told_to_stop(settings, accept_restored_ledger=accept_restored_ledger))
 
 
-async def _until_told_to_stop(settings: Settings) -> None:
+async def _until_told_to_stop(settings: Settings, *, accept_restored_ledger: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with open_signer(settings, clock=SystemClock(), log=JsonEventLog()):
+    async with open_signer(
+        settings, clock=SystemClock(), log=JsonEventLog(), accept_restored_ledger=accept_restored_ledger
+    ):
         await stop.wait()
 
 
 @asynccontextmanager
-async def open_signer(settings: Settings, *, clock: Clock, log: EventLog) -> AsyncIterator[Listening]:
+async def open_signer(
+    settings: Settings, *, clock: Clock, log: EventLog, accept_restored_ledger: bool = False
+) -> AsyncIterator[Listening]:
     """The real signer, open and serving."""
     async with AsyncExitStack() as stack:
         policies = await Policies.open(PolicyFile(settings.policy))
         edge = real_edge(settings, clock=clock, log=log)
-        ledger = await stack.enter_async_context(SqliteLedger(settings.ledger, clock))
+        ledger = await stack.enter_async_context(
+            SqliteLedger(settings.ledger, clock, accept_restored=accept_restored_ledger)
+        )
         audit = await stack.enter_async_context(AuditFile(settings.audit, clock))
         for record in ledger.released_at_start:
             log.event("ledger.released_at_start", transaction=record.id, nonce=record.nonce)

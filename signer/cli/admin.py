@@ -3,12 +3,11 @@
 import argparse
 import asyncio
 import json
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeAlias
 
-from signer.api.admin_client import AdminClient, AdminIdentity, RefusedError, admin_client
+from signer.api.admin_client import AdminClient, AdminIdentity, admin_client
 from signer.cli.command import Arguments, Subparsers
 from signer.cli.exit_codes import ExitCode
 
@@ -53,11 +52,7 @@ def _add(subparsers: Subparsers, name: str, what: str, action: Action) -> argpar
 def _run(parser: argparse.ArgumentParser, action: Action, arguments: Arguments) -> int:
     identity = _identity(parser, arguments)
     address: str = arguments.address
-    try:
-        result = asyncio.run(_ask(address, identity, action, arguments))
-    except RefusedError as error:
-        print(f"airlock-signer: {error}", file=sys.stderr)
-        return ExitCode.REFUSED
+    result = asyncio.run(_ask(address, identity, action, arguments))
     as_json: bool = arguments.json
     if as_json:
         print(json.dumps(result))

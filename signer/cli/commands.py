@@ -4,10 +4,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from signer.api.admin_client import RefusedError
 from signer.cli import admin, audit_verify, dev_pki, doctor, mock, policy_check, run_signer
 from signer.cli.command import Command
 from signer.cli.exit_codes import MEANING, ExitCode
-from signer.domain.errors import ConfigurationError, SignerError
+from signer.domain.errors import SignerError, UnavailableError
 
 COMMANDS = (run_signer, dev_pki, mock, policy_check, audit_verify, doctor, admin)
 
@@ -18,10 +19,13 @@ def run(arguments: Sequence[str]) -> int:
     command: Command = chosen.command
     try:
         return command(chosen)
-    except ConfigurationError as error:
-        return _complain(error, ExitCode.CONFIGURATION)
-    except SignerError as error:
+    except UnavailableError as error:
         return _complain(error, ExitCode.UNREACHABLE)
+    except RefusedError as error:
+        return _complain(error, ExitCode.REFUSED)
+    except SignerError as error:
+        # What is left can only come from files: settings, certificates, keys, or a ledger that was restored.
+        return _complain(error, ExitCode.CONFIGURATION)
     except KeyboardInterrupt:
         return ExitCode.OK
 

@@ -12,10 +12,16 @@ def add_to(subparsers: Subparsers) -> None:
     """Add the command."""
     parser = subparsers.add_parser("run", help="run the signer")
     parser.add_argument("--config", required=True, metavar="FILE", type=Path, help="signer.toml")
+    parser.add_argument(
+        "--accept-restored-ledger",
+        action="store_true",
+        help="start once on a ledger from a backup, after every other copy was stopped",
+    )
     parser.set_defaults(command=_run)
 
 
 def _run(arguments: Arguments) -> int:
     path: Path = arguments.config
-    app.run(load(path))
+    accept: bool = arguments.accept_restored_ledger
+    app.run(load(path), accept_restored_ledger=accept)
     return ExitCode.OK

@@ -72,6 +72,7 @@ def write_pki(folder: Path, issuer: Authority) -> TlsFiles:
 async def edge_rig(
     pki: Path,
     *,
+    listen: str = "127.0.0.1:0",
     max_in_flight: int = 64,
     admin_listener: bool = False,
     reflection: bool = False,
@@ -95,7 +96,7 @@ async def edge_rig(
         listening = await stack.enter_async_context(
             serve(
                 options=ServerOptions(
-                    listen="127.0.0.1:0",
+                    listen=listen,
                     admin_listen="127.0.0.1:0" if admin_listener else None,
                     unsafe_plaintext_unix_socket=unix_socket,
                     reflection=reflection,

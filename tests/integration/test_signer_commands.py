@@ -233,3 +233,13 @@ async def _setup(run: Run, folder: Path, node: FakeNode) -> Path:
     config = folder / "signer.toml"
     config.write_text(SETTINGS.format(url=node.url, account=wire.ACCOUNT))
     return config
+
+
+def test_the_documented_exit_codes_and_commands_are_the_real_ones() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "signer-commands.md").read_text()
+
+    for code, meaning in MEANING.items():
+        assert f"| {code.value} | {meaning} |" in text
+    for name in ("run", "dev-pki", "mock", "policy", "audit", "doctor", "pause", "resume", "reload-policy"):
+        assert name in commands.parser().format_help()
+        assert f"`{name}" in text

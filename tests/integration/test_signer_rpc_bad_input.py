@@ -18,6 +18,7 @@ from signer.api.server import MAX_MESSAGE_BYTES
 from signer.api.use_cases import SignerUseCases
 from signer.domain.accounts import AccountId
 from signer.domain.decisions import Denied
+from signer.domain.errors import ConfigurationError
 from signer.domain.records import TransactionRecord
 from signer.domain.requests import SignRequest
 from signer.service.clients import Client
@@ -242,3 +243,9 @@ async def test_the_operator_verifies_the_trail(edge: EdgeRig) -> None:
         answer = await wire.admin_stub(connection).VerifyAudit(admin_pb2.VerifyAuditRequest(from_sequence=2))
 
     assert (answer.records, answer.problem) == (3, "")
+
+
+async def test_an_address_that_is_taken_is_a_configuration_error(edge: EdgeRig, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=f"{edge.address}: cannot listen there"):
+        async with edge_rig(tmp_path / "second", listen=edge.address):
+            pass
