@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 import aiohttp
 from web3 import AsyncHTTPProvider
@@ -34,6 +35,7 @@ class JsonRpc:
     """A node's HTTP endpoint as an async context manager; `timeout_ms` bounds each request."""
 
     def __init__(self, url: str, *, timeout_ms: int = 5_000) -> None:
+        self._place = urlsplit(url).netloc.rpartition("@")[2]
         timeout = aiohttp.ClientTimeout(total=timeout_ms / MS_PER_S)
         self._provider = AsyncHTTPProvider(
             url, request_kwargs={"timeout": timeout}, exception_retry_configuration=None
@@ -50,20 +52,23 @@ class JsonRpc:
     async def request(self, method: str, *params: object) -> object:
         """Result of one call; a subclass of ChainUnavailableError for everything else.
 
-        The URL may carry an access key, so no error text repeats what the transport says about it.
+        The URL may carry an access key, so error texts name host and port and repeat nothing that the
+        transport says about it.
         """
         try:
             answer: object = await self._provider.make_request(RPCEndpoint(method), list(params))
         except aiohttp.ClientConnectorError as error:
             raise NotSentError(
-                f"{method}: the node refuses the connection ({type(error).__name__})"
+                f"{method}: the node {self._place} refuses the connection ({type(error).__name__})"
             ) from None
         except aiohttp.ClientResponseError as error:
             raise _http_error(method, error) from None
         except TimeoutError:
-            raise ChainUnavailableError(f"{method}: no answer in time") from None
+            raise ChainUnavailableError(f"{method}: no answer of {self._place} in time") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise ChainUnavailableError(f"{method}: connection lost ({type(error).__name__})") from None
+            raise ChainUnavailableError(
+                f"{method}: connection to {self._place} lost ({type(error).__name__})"
+            ) from None
         except (json.JSONDecodeError, UnicodeDecodeError, Web3Exception, ValueError, TypeError) as error:
             raise NonsenseError(f"{method}: the answer is not JSON-RPC ({type(error).__name__})") from None
         return _result(method, answer)
