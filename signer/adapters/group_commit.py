@@ -16,6 +16,12 @@ from signer.domain.errors import OverloadedError, SignerError, UnavailableError
 from signer.domain.reasons import FailReason
 
 MAX_BATCH = 128
+GATHER_S = 0.002
+"""How long a batch waits for company once there has been any; a lone caller never waits."""
+
+GATHERED = 24
+"""Members that are company enough to go at once."""
+
 MAX_WAITING = 8192
 
 
@@ -65,6 +71,8 @@ class GroupCommit(Generic[M]):
         self._waiting: deque[M] = deque()
         self._staged: list[M] = []
         self._busy = False
+        self._gathering: asyncio.TimerHandle | None = None
+        self._company = False
         self._closing = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -87,17 +95,30 @@ class GroupCommit(Generic[M]):
         if len(self._waiting) >= MAX_WAITING:
             raise OverloadedError(f"the {self._name} has {MAX_WAITING} pieces of work waiting")
         self._waiting.append(member)
+        if self._gathering is not None and len(self._waiting) >= GATHERED:
+            self._gathering.cancel()
+            self._gathering = None
+            asyncio.get_running_loop().call_soon(self._stage)
         self._schedule()
 
     def _schedule(self) -> None:
-        if not self._busy:
-            self._busy = True
-            self._idle.clear()
+        if self._busy:
+            return
+        self._busy = True
+        self._idle.clear()
+        loop = asyncio.get_running_loop()
+        # A flush costs as much for one as for many. Under load, waiting a little for others makes everybody
+        # faster; alone, nobody would come.
+        if self._company and len(self._waiting) < GATHERED:
+            self._gathering = loop.call_later(GATHER_S, self._stage)
+        else:
             # Not at once: everybody whose turn it is in this round of the loop joins the same batch.
-            asyncio.get_running_loop().call_soon(self._stage)
+            loop.call_soon(self._stage)
 
     def _stage(self) -> None:
+        self._gathering = None
         count = min(MAX_BATCH, len(self._waiting))
+        self._company = count > 1
         self._staged = [self._waiting.popleft() for _ in range(count)]
         try:
             self._store.stage(self._staged)

@@ -32,7 +32,10 @@ class EvaluateRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeeBumpRequest:
-    """A second transaction for the nonce of an earlier one: its replacement or its cancellation. Fees in wei per gas."""
+    """A second transaction for the nonce of an earlier one: a replacement or a cancellation.
+
+    Fees in wei per gas.
+    """
 
     idempotency_key: IdempotencyKey
     transaction: TransactionId

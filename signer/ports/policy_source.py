@@ -12,5 +12,5 @@ class PolicySource(Protocol):
         ...
 
     async def read(self) -> bytes:
-        """Return its bytes as they are now. Raises ConfigurationError naming the file when it cannot be read."""
+        """Return its bytes as they are now. Raises ConfigurationError for a file that cannot be read."""
         ...

@@ -18,7 +18,8 @@ class PriceReference(Protocol):
     async def quote(self, swap: Swap, via: Address, head: Head) -> ReferenceQuote | None:
         """What the swap returns at `head`; None when this source has no price for it (no pool, call reverts).
 
-        `via` is the contract that the policy names for quotes of this router: QuoterV2 for SwapRouter02, the router
-        itself for v2. Raises UnavailableError when the source is out of reach: that is not "no price".
+        `via` is the contract that the policy names for quotes of this router: QuoterV2 for SwapRouter02,
+        the router itself for v2. Raises UnavailableError when the source is out of reach: that is not "no
+        price".
         """
         ...

@@ -122,7 +122,6 @@ class _Store:
         self._heads = heads
         self._resources = resources
         self._broken = False
-        self._lines: list[bytes] = []
         self._next = head
         self.head = head
 
@@ -132,18 +131,28 @@ class _Store:
                 FailReason.AUDIT_UNAVAILABLE,
                 f"the audit file {self._path} failed earlier; it is checked and opened again by a restart",
             )
-        self._lines = []
+        lines = []
         for member in members:
             line, self._next = extend(self._next, member.record)
-            self._lines.append(line)
+            lines.append(line)
+        try:
+            _write_all(self._descriptor, b"".join(lines))
+        except OSError as error:
+            self.abandon()
+            raise UnavailableError(
+                FailReason.AUDIT_UNAVAILABLE, f"the audit file {self._path} could not be written: {error}"
+            ) from error
 
     def flush(self) -> None:
-        _write_all(self._descriptor, b"".join(self._lines))
         os.fdatasync(self._descriptor)
-        self._heads.write(self._next)
 
     def flushed(self) -> None:
         self.head = self._next
+        try:
+            self._heads.write(self._next)
+        except OSError:
+            # These records are durable; the next ones would not be covered by a head.
+            self.abandon()
 
     def abandon(self) -> None:
         # What reached the disk is unknown now; only reading the file again can tell.

@@ -23,9 +23,10 @@ WHERE account = ? AND nonce = ? AND state <> 'released' AND state <> 'reserved' 
 def insert(work: Work, record: TransactionRecord, charges: Sequence[Charge]) -> None:
     """Charge a reservation. A count of transactions is a rate, so it ages from now; money is held."""
     dated = [(charge, record.reserved_at if charge.resource == TRANSACTIONS else None) for charge in charges]
-    work.connection.executemany(
-        _INSERT, [(record.id, charge.resource, str(charge.amount), at) for charge, at in dated]
-    )
+    if not dated:
+        return
+    values = [value for charge, at in dated for value in (record.id, charge.resource, str(charge.amount), at)]
+    work.connection.execute(f"{_INSERT}{', (?, ?, ?, ?)' * (len(dated) - 1)}", values)
 
     def remember() -> None:
         for charge, at in dated:

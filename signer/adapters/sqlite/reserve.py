@@ -31,14 +31,23 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'reserved', ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 
+_NEXT_NONCE = """
+UPDATE accounts SET next_nonce = next_nonce + 1
+WHERE account = ?1 AND state = 'active' AND NOT EXISTS (SELECT 1 FROM free_nonces WHERE account = ?1)
+RETURNING next_nonce - 1
+"""
+_LOWEST_FREED = """
+DELETE FROM free_nonces
+WHERE account = ?1 AND nonce = (SELECT min(nonce) FROM free_nonces WHERE account = ?1)
+RETURNING nonce
+"""
+
+
 def reserve(work: Work, wanted: Reservation) -> ReserveOutcome:
     """Raises NotFoundError for an account never opened and for a `replaces` that is not the account's."""
     known = rows.by_key(work.connection, wanted.client, wanted.idempotency_key)
     if known is not None:
         return AlreadyKnown(record=known)
-    state, reason = _account_state(work, wanted.account)
-    if state is not AccountState.ACTIVE:
-        return NotSigning(state=state, reason=reason)
     replaced = None if wanted.replaces is None else _named(work, wanted.account, wanted.replaces)
     if replaced is not None and (refusal := _not_replaceable(work, replaced)) is not None:
         return refusal
@@ -47,7 +56,12 @@ def reserve(work: Work, wanted: Reservation) -> ReserveOutcome:
     excess = excesses(wanted.limits, total, work.book.usage(wanted.account, wanted.limits, now))
     if excess:
         return OverLimit(excesses=excess)
-    nonce = _take_nonce(work, wanted.account) if replaced is None else replaced.nonce
+    nonce = _next_nonce(work, wanted.account) if replaced is None else None
+    if nonce is None:
+        state, reason = _account_state(work, wanted.account)
+        if state is not AccountState.ACTIVE:
+            return NotSigning(state=state, reason=reason)
+        nonce = _freed_nonce(work, wanted.account) if replaced is None else replaced.nonce
     record = _insert(work, wanted, nonce, now)
     charges.insert(work, record, total)
     return Reserved(record=record)
@@ -77,19 +91,18 @@ def _not_replaceable(work: Work, replaced: TransactionRecord) -> NotReplaceable 
     return NotReplaceable(state=replaced.state, newest=newest_id)
 
 
-def _take_nonce(work: Work, account: AccountId) -> int:
-    freed: tuple[int] | None = work.connection.execute(
-        "DELETE FROM free_nonces WHERE account = ?1 AND nonce = "
-        "(SELECT min(nonce) FROM free_nonces WHERE account = ?1) RETURNING nonce",
-        (account,),
-    ).fetchone()
-    if freed is not None:
-        return freed[0]
-    taken: tuple[int] = work.connection.execute(
-        "UPDATE accounts SET next_nonce = next_nonce + 1 WHERE account = ? RETURNING next_nonce - 1",
-        (account,),
-    ).fetchone()
-    return taken[0]
+def _next_nonce(work: Work, account: AccountId) -> int | None:
+    """The usual case in one statement: an active account without freed nonces. None for every other case."""
+    taken: tuple[int] | None = work.connection.execute(_NEXT_NONCE, (account,)).fetchone()
+    return None if taken is None else taken[0]
+
+
+def _freed_nonce(work: Work, account: AccountId) -> int:
+    """The lowest nonce whose signature never left."""
+    freed: tuple[int] | None = work.connection.execute(_LOWEST_FREED, (account,)).fetchone()
+    if freed is None:
+        raise AssertionError(f"{account} is active, has no freed nonce, and gave no next one")
+    return freed[0]
 
 
 def _insert(work: Work, wanted: Reservation, nonce: int, now: UnixMs) -> TransactionRecord:
@@ -98,8 +111,8 @@ def _insert(work: Work, wanted: Reservation, nonce: int, now: UnixMs) -> Transac
         _INSERT,
         (
             wanted.id, wanted.account, nonce, wanted.client, wanted.idempotency_key, wanted.request_digest,
-            wanted.kind, wanted.replaces, wanted.chain_id, payload.to, str(payload.value_wei), payload.data,
-            str(payload.gas_limit), str(payload.max_fee_per_gas_wei),
+            wanted.kind.value, wanted.replaces, wanted.chain_id, payload.to, str(payload.value_wei),
+            payload.data, str(payload.gas_limit), str(payload.max_fee_per_gas_wei),
             str(payload.max_priority_fee_per_gas_wei), wanted.policy_hash, now,
         ),
     )  # fmt: skip

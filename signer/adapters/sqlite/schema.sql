@@ -64,7 +64,6 @@ CREATE UNIQUE INDEX one_original_per_nonce ON transactions (account, nonce)
     WHERE kind = 'original' AND state <> 'released';
 CREATE UNIQUE INDEX one_answer_per_key ON transactions (client, idempotency_key) WHERE state <> 'released';
 CREATE INDEX transactions_of_a_nonce ON transactions (account, nonce, seq) WHERE state <> 'released';
-CREATE INDEX reserved_transactions ON transactions (seq) WHERE state = 'reserved';
 CREATE INDEX open_transactions ON transactions (account, nonce, seq) WHERE state IN ('signed', 'broadcast', 'mined');
 CREATE INDEX mined_transactions ON transactions (account, nonce, seq) WHERE state = 'mined';
 

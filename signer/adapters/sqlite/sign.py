@@ -16,21 +16,33 @@ SELECT id FROM transactions
 WHERE account = ? AND nonce = ? AND state <> 'released' AND raw IS NOT NULL AND payload_hash <> ? LIMIT 1
 """
 _UPDATE = "UPDATE transactions SET state = ?, payload_hash = ?, raw = ?, hash = ?, signed_at = ? WHERE id = ?"
+# The usual case in one statement. An original needs no look at others: the unique index lets there be one
+# for its nonce, and a replacement can only name one that is signed.
+_SIGN_ORIGINAL = f"""
+UPDATE transactions SET state = ?, payload_hash = ?, raw = ?, hash = ?, signed_at = ?
+WHERE id = ? AND state = 'reserved' AND kind = 'original' RETURNING {rows.COLUMNS}
+"""  # noqa: S608 - constant column names
 
 
 def mark_signed(
     work: Work, transaction: TransactionId, signed: SignedBytes, payload_hash: str, now: UnixMs
 ) -> TransactionRecord:
     """Raises BrokenError for a second payload, NotFoundError for an unknown transaction."""
+    at = work.book.moment(now)
+    signed_state = advance(SlotState.RESERVED, SlotEvent.SIGNATURE_DURABLE)
+    values = (signed_state.value, payload_hash, signed.raw, signed.hash, at, transaction)
+    row = work.connection.execute(_SIGN_ORIGINAL, values).fetchone()
+    if row is not None:
+        work.write_event(transaction, SlotState.RESERVED, signed_state, at)
+        return rows.record_of(row)
     record = rows.by_id(work.connection, transaction)
     if record is None:
         raise NotFoundError(f"no transaction {transaction} to mark signed")
     if record.signed == signed and record.payload_hash == payload_hash:
         return record
     _check_only_payload(work, record, payload_hash)
-    at = work.book.moment(now)
     state = advance(record.state, SlotEvent.SIGNATURE_DURABLE)
-    work.connection.execute(_UPDATE, (state, payload_hash, signed.raw, signed.hash, at, transaction))
+    work.connection.execute(_UPDATE, (state.value, *values[1:]))
     work.write_event(transaction, record.state, state, at)
     return replace(record, state=state, payload_hash=payload_hash, signed=signed, signed_at=at)
 

@@ -1,4 +1,8 @@
-"""The ledger's side of group commit: units under savepoints, one COMMIT. A unit's failure is its own."""
+"""The ledger's side of group commit: many units, one COMMIT. A unit's failure is its own.
+
+Units run together without savepoints, which would cost more statements than most of them need. When one fails
+after it has written, the batch is rolled back and its units run again, each under a savepoint.
+"""
 
 import asyncio
 import sqlite3
@@ -45,7 +49,8 @@ class Unit(Generic[T]):
         self._error: Exception | None = None
 
     def run(self, work: Work) -> None:
-        """Do the work and keep the result."""
+        """Do the work and keep the result; done again, only the last time counts."""
+        self._error = None
         self._result = self._work(work)
 
     def keep(self, error: Exception) -> None:
@@ -82,22 +87,22 @@ class LedgerStore:
         self.ensure_fresh()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            for unit in units:
-                self._run(unit)
+            if not self._run_together(units):
+                self._run_apart(units)
         except sqlite3.Error as error:
             self.abandon()
             raise self._unavailable(error) from error
 
     def flush(self) -> None:
-        """COMMIT, then note how far the ledger is in the file beside it."""
+        """COMMIT."""
         try:
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             raise self._unavailable(error) from error
-        self._database.note_progress(self.work.cursor)
 
     def flushed(self) -> None:
-        """Tell the subscribers."""
+        """Note in the file beside the ledger how far it is, and tell the subscribers."""
+        self._database.note_progress(self.work.cursor)
         self._wake()
 
     def abandon(self) -> None:
@@ -122,6 +127,35 @@ class LedgerStore:
         fresh.book.moment(self.work.book.latest)
         self.work = fresh
         self._stale = False
+
+    def _run_together(self, units: Sequence[AnyUnit]) -> bool:
+        """Whether every unit either succeeded or failed before it wrote anything."""
+        connection = self._connection
+        for unit in units:
+            written = connection.total_changes
+            try:
+                unit.run(self.work)
+            except sqlite3.Error:
+                return False
+            except Exception as error:  # noqa: BLE001 - whatever it is: this unit's answer and no other's
+                self.work.forget()
+                if connection.total_changes != written:
+                    return False
+                unit.keep(error)
+            else:
+                self.work.succeed()
+        return True
+
+    def _run_apart(self, units: Sequence[AnyUnit]) -> None:
+        """All again from the beginning, so that only the failing units' changes are undone."""
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+        latest = self.work.book.latest
+        self.work = _load(self._connection)
+        self.work.book.moment(latest)
+        self._connection.execute("BEGIN IMMEDIATE")
+        for unit in units:
+            self._run(unit)
 
     def _run(self, unit: AnyUnit) -> None:
         execute = self._connection.execute

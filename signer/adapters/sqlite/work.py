@@ -28,7 +28,8 @@ class Work:
         self, transaction: TransactionId, previous: SlotState | None, state: SlotState, at: UnixMs
     ) -> None:
         """Append a life-cycle change for the subscribers."""
-        cursor = self.connection.execute(_INSERT_EVENT, (at, transaction, previous, state)).lastrowid
+        values = (at, transaction, None if previous is None else previous.value, state.value)
+        cursor = self.connection.execute(_INSERT_EVENT, values).lastrowid
         self.afterwards(lambda: self._advance(cursor))
 
     def succeed(self) -> None:
