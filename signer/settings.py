@@ -253,7 +253,7 @@ class LimitSettings(_Strict):
     `recheck_after_ms` is judged again before it is used.
     """
 
-    max_in_flight: int = Field(default=256, ge=1, le=4_096)
+    max_in_flight: int = Field(default=1_024, ge=1, le=4_096)
     max_watchers: int = Field(default=64, ge=1, le=1_024)
     drain_timeout_s: int = Field(default=15, ge=0, le=300)
     max_connection_age_s: int = Field(default=3_600, ge=1, le=86_400)

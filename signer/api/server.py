@@ -42,7 +42,7 @@ class ServerOptions:
     admin_listen: str | None = None
     unsafe_plaintext_unix_socket: Path | None = None
     reflection: bool = False
-    max_in_flight: int = 256
+    max_in_flight: int = 1_024
     max_watchers: int = 64
     max_connection_age_s: int = 3_600
     drain_timeout_s: int = 15
