@@ -24,7 +24,7 @@ async def _say(request: bytes, context: "grpc.aio.ServicerContext[bytes, bytes]"
 
 async def _serve(pki: Path, port: int) -> None:
     server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
-    handlers: dict[str, "grpc.RpcMethodHandler[bytes, bytes]"] = {
+    handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
         "Say": grpc.unary_unary_rpc_method_handler(_say)
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("bench.Echo", handlers),))

@@ -1,0 +1,87 @@
+"""Runs every measurement and prints a table and, last, one line of JSON. Judges nothing."""
+
+import json
+import tempfile
+from pathlib import Path
+
+from signer.settings import harden_environment
+
+harden_environment()
+
+import uvloop  # noqa: E402 - nothing may import grpc before the line above
+from rich.console import Console  # noqa: E402
+from rich.table import Table  # noqa: E402
+
+from tests.bench.booking import BookingFigures, measure_booking  # noqa: E402
+from tests.bench.load import Load  # noqa: E402
+from tests.bench.mempool import MempoolFigures, measure_mempool  # noqa: E402
+from tests.bench.signing import SOAK_REQUESTS, SigningFigures, measure_signing  # noqa: E402
+from tests.testbed.bed import uniswap_state  # noqa: E402
+from tests.testbed.postgres import postgres_server  # noqa: E402
+
+
+async def bench(console: Console, folder: Path) -> None:
+    """Measure one thing after the other, so that none disturbs another."""
+    state = await uniswap_state()
+    console.print("signing path beside the bare echo …")
+    signing = await measure_signing(state, folder / "signing")
+    with postgres_server() as postgres:
+        console.print("reserve and intent beside the bare statements …")
+        async with postgres.database() as dsn:
+            booking = await measure_booking(dsn)
+        console.print("signal to mempool …")
+        async with postgres.database() as dsn:
+            mempool = await measure_mempool(state, folder / "mempool", dsn)
+    console.print(table(signing, booking, mempool))
+    print(json.dumps(figures(signing, booking, mempool)), flush=True)
+
+
+def table(signing: SigningFigures, booking: BookingFigures, mempool: MempoolFigures) -> Table:
+    """Everything for people."""
+    shown = Table("what", "per second", "p50 ms", "p99 ms", "beside the reference")
+    for name, load, reference in (
+        ("echo over mutual TLS, 1 in flight", signing.echo_1, None),
+        ("signature, 1 in flight", signing.sign_1, signing.echo_1),
+        ("echo over mutual TLS, 32 in flight", signing.echo_32, None),
+        ("signature, 32 in flight", signing.sign_32, signing.echo_32),
+        ("bare UPDATE and INSERT, 16 tasks", booking.bare, None),
+        ("reserve and intent, 16 tasks", booking.reserved, booking.bare),
+    ):
+        shown.add_row(name, *_cells(load, reference))
+    shown.add_row("signal to mempool", "", f"{mempool.p50_ms:.1f}", f"{mempool.p99_ms:.1f}", "")
+    grown = (
+        f"{signing.rss_mb_at_start:.0f} to {signing.rss_mb_at_end:.0f} MB over {SOAK_REQUESTS:,} signatures"
+    )
+    shown.add_row("signer, resident", "", "", "", grown)
+    shown.add_row("trader, resident", "", "", "", f"{mempool.trader_rss_mb:.0f} MB")
+    return shown
+
+
+def figures(signing: SigningFigures, booking: BookingFigures, mempool: MempoolFigures) -> dict[str, float]:
+    """Everything for programs."""
+    return {
+        "sign_ratio_32": round(signing.sign_32.per_s / signing.echo_32.per_s, 3),
+        "sign_per_s_32": round(signing.sign_32.per_s),
+        "echo_per_s_32": round(signing.echo_32.per_s),
+        "sign_p50_ms_1": round(signing.sign_1.p50_ms, 2),
+        "reserve_ratio_16": round(booking.reserve_ratio_16, 3),
+        "signal_to_mempool_p50_ms": round(mempool.p50_ms, 1),
+        "signer_rss_mb": round(signing.rss_mb_at_end, 1),
+        "signer_rss_mb_at_start": round(signing.rss_mb_at_start, 1),
+        "trader_rss_mb": round(mempool.trader_rss_mb, 1),
+    }
+
+
+def _cells(load: Load, reference: Load | None) -> tuple[str, str, str, str]:
+    ratio = "" if reference is None else f"{load.per_s / reference.per_s:.2f} of it"
+    return f"{load.per_s:,.0f}", f"{load.p50_ms:.2f}", f"{load.p99_ms:.2f}", ratio
+
+
+def main() -> None:
+    """Run in a folder that goes away with the bench."""
+    with tempfile.TemporaryDirectory(prefix="airlock-bench-") as folder:
+        uvloop.run(bench(Console(width=110), Path(folder)))
+
+
+if __name__ == "__main__":
+    main()
