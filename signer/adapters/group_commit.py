@@ -16,10 +16,10 @@ from signer.domain.errors import OverloadedError, SignerError, UnavailableError
 from signer.domain.reasons import FailReason
 
 MAX_BATCH = 128
-GATHER_S = 0.002
+GATHER_S = 0.004
 """How long a batch waits for company once there has been any; a lone caller never waits."""
 
-GATHERED = 24
+GATHERED = 12
 """Members that are company enough to go at once."""
 
 MAX_WAITING = 8192
