@@ -18,6 +18,7 @@ from signer.service.follow_chain import FollowChain
 from signer.service.get_budget import GetBudget
 from signer.service.get_transaction import GetTransaction
 from signer.service.list_accounts import ListAccounts
+from signer.service.path.conclude import Conclude
 from signer.service.path.gather import Gather
 from signer.service.path.judge import Judge
 from signer.service.path.replay import Replay
@@ -77,17 +78,15 @@ def wire(ports: Ports) -> Services:
     replay = Replay(ledger=ledger, clock=clock)
     judge = Judge(policies=policies, gather=Gather(accounts=accounts, clock=clock), ledger=ledger)
     sign = Sign(accounts=accounts, ledger=ledger, audit=audit, clock=clock, limits=ports.sign_limits)
+    conclude = Conclude(ledger=ledger, audit=audit, clock=clock, sign=sign, new_id=ports.new_id)
     replacing, cancelling = (
         TakeOverNonce(
             takeover=takeover,
             accounts=accounts,
             policies=policies,
             replay=replay,
-            sign=sign,
+            conclude=conclude,
             ledger=ledger,
-            audit=audit,
-            clock=clock,
-            new_id=ports.new_id,
         )
         for takeover in (REPLACEMENT, CANCELLATION)
     )
@@ -104,14 +103,7 @@ def wire(ports: Ports) -> Services:
         list_accounts=ListAccounts(accounts=accounts),
         evaluate=Evaluate(accounts=accounts, judge=judge),
         sign_evm_transaction=SignEvmTransaction(
-            accounts=accounts,
-            replay=replay,
-            judge=judge,
-            sign=sign,
-            ledger=ledger,
-            audit=audit,
-            clock=clock,
-            new_id=ports.new_id,
+            accounts=accounts, replay=replay, judge=judge, conclude=conclude
         ),
         replace_transaction=replacing,
         cancel_transaction=cancelling,

@@ -4,25 +4,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from signer.decode.evm.decoder import decode
 from signer.domain.accounts import AccountId
-from signer.domain.actions import Action, NotUnderstood
 from signer.domain.decisions import Decision, Denied
 from signer.domain.records import TransactionRecord
 from signer.domain.requests import FeeBumpRequest
 from signer.domain.slots import TransactionKind
-from signer.domain.transactions import EvmPayload, TransactionId
+from signer.domain.transactions import EvmPayload
 from signer.policy.model import Policy
-from signer.ports.audit import Audit
-from signer.ports.clock import Clock
-from signer.ports.ledger import Ledger, Reservation
+from signer.ports.ledger import Ledger
 from signer.service.accounts import Accounts
 from signer.service.clients import Client
 from signer.service.get_transaction import visible_transaction
-from signer.service.path import record
+from signer.service.path.conclude import Case, Conclude
 from signer.service.path.replay import Replay
-from signer.service.path.reserve import reserve
-from signer.service.path.sign import Sign
+from signer.service.path.understand import understand
 from signer.service.policies import Policies
 
 
@@ -49,21 +44,15 @@ class TakeOverNonce:
         accounts: Accounts,
         policies: Policies,
         replay: Replay,
-        sign: Sign,
+        conclude: Conclude,
         ledger: Ledger,
-        audit: Audit,
-        clock: Clock,
-        new_id: Callable[[], TransactionId],
     ) -> None:
         self._takeover = takeover
         self._accounts = accounts
         self._policies = policies
         self._replay = replay
-        self._sign = sign
+        self._conclude = conclude
         self._ledger = ledger
-        self._audit = audit
-        self._clock = clock
-        self._new_id = new_id
 
     async def __call__(self, client: Client, request: FeeBumpRequest) -> TransactionRecord | Denied:
         """Signed record, or the denial. NotFoundError for a transaction that the client may not see."""
@@ -78,49 +67,22 @@ class TakeOverNonce:
         self._accounts.require_signing(earlier.account)
         policy = self._policies.current
         payload = self._takeover.payload(earlier, request)
-        action = self._understand(policy, earlier.account, payload)
-        refuse = partial(
-            self._refuse,
-            client=client,
-            request=request,
-            account=earlier.account,
-            action=action,
-            policy=policy,
-        )
-        decision = self._judge(policy, earlier, payload)
-        if isinstance(decision, Denied):
-            return await refuse(verdict=decision)
-        slot = await reserve(
-            self._ledger,
-            Reservation(
-                id=self._new_id(),
-                account=earlier.account,
+        return await self._conclude(
+            Case(
+                method=self._takeover.method,
                 client=client.name,
                 idempotency_key=request.idempotency_key,
                 request_digest=request.request_digest,
+                account=earlier.account,
                 kind=self._takeover.kind,
                 replaces=earlier.id,
-                chain_id=earlier.unsigned.chain_id,
                 payload=payload,
-                policy_hash=policy.hash,
-                charges=decision.charges,
-                limits=decision.limits,
-                now=self._clock.now(),
-            ),
+                action=understand(policy, earlier.account, payload),
+                policy=policy,
+                decision=self._judge(policy, earlier, payload),
+                recheck=partial(self._recheck, earlier, payload),
+            )
         )
-        if isinstance(slot, Denied):
-            return await refuse(verdict=slot)
-        entry = record.approved(
-            method=self._takeover.method,
-            record=slot,
-            action=action,
-            rules=decision.trace,
-            at=self._clock.now(),
-        )
-        signed = await self._sign(slot, entry, partial(self._recheck, earlier, payload))
-        if isinstance(signed, Denied):
-            return await refuse(verdict=signed)
-        return signed
 
     def _judge(self, policy: Policy, earlier: TransactionRecord, payload: EvmPayload) -> Decision:
         # The ledger makes sure that `earlier` is the newest of its nonce, and that the charges fit.
@@ -129,31 +91,3 @@ class TakeOverNonce:
     async def _recheck(self, earlier: TransactionRecord, payload: EvmPayload) -> Denied | None:
         again = self._judge(self._policies.current, earlier, payload)
         return again if isinstance(again, Denied) else None
-
-    def _understand(self, policy: Policy, account: AccountId, payload: EvmPayload) -> Action | NotUnderstood:
-        rules = policy.account(account)
-        return decode(payload, rules.contracts() if rules is not None else {})
-
-    async def _refuse(
-        self,
-        *,
-        client: Client,
-        request: FeeBumpRequest,
-        account: AccountId,
-        action: Action | NotUnderstood,
-        policy: Policy,
-        verdict: Denied,
-    ) -> Denied:
-        await self._audit.append(
-            record.denied(
-                method=self._takeover.method,
-                client=client.name,
-                account=account,
-                request_digest=request.request_digest,
-                action=action,
-                policy_hash=policy.hash,
-                verdict=verdict,
-                at=self._clock.now(),
-            )
-        )
-        return verdict

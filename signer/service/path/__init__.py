@@ -1,4 +1,4 @@
 """The path of a signing request, one file a step.
 
-In this order: replay, understand, gather, judge, reserve, sign. Each verdict leaves a record.
+In this order: replay, judge (which understands and gathers first), conclude (which reserves, records, signs).
 """
