@@ -17,6 +17,7 @@ from trader.domain.orders import CLOSED_STATES, Order, OrderKind, OrderState
 TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 DONE_SLOTS = {"final", "released", "replaced", "cancelled"}
 _ALL = 100_000
+_RESTING_BLOCKS = 6
 _SYMBOLS = ("USDX", "ABC", "WETH")
 
 
@@ -51,9 +52,9 @@ class Books:
         await until(enough, what=f"{swaps} swaps settle on each venue", timeout_s=timeout_s, every_s=0.1)
 
     async def until_closed(self, *, timeout_s: float = 60) -> Sequence[Order]:
-        """Wait until no order is open; returns all of them."""
+        """Wait until no order is open, and none follows in the next blocks; returns all of them."""
         try:
-            await until(self._closed, what="every order is closed", timeout_s=timeout_s, every_s=0.1)
+            await until(self._at_rest, what="every order is closed", timeout_s=timeout_s, every_s=0.1)
         except TimeoutError:
             left = await self.store.orders(open_only=True, limit=50)
             words = [f"{order.kind} {order.id} {order.state}: {order.reason}" for order in left]
@@ -69,7 +70,8 @@ class Books:
             asset: AssetId = erc20(chain, parse_address(bed.world.token(symbol)))
             on_chain[asset] = await bed.balance(self.scene.signer.address, symbol)
 
-        assert dict(booked) == on_chain
+        drift = {asset: on_chain.get(asset, 0) - booked.get(asset, 0) for asset in {*booked, *on_chain}}
+        assert not any(drift.values()), drift
 
     async def assert_one_swap_each(self, *, foreign: Collection[int] = ()) -> None:
         """Every nonce of the wallet belongs to one order; its transfers are those of the settled swaps.
@@ -89,6 +91,16 @@ class Books:
             assert got[transaction_hash] == [(order.asset_out, order.amount_received)]
         for order in settled:
             assert order.fee_paid_wei == await self._fee(str(order.transaction_hash))
+
+    async def blocks(self, more: int) -> None:
+        """Wait until the chain is so many blocks longer."""
+        anvil = self.scene.bed.anvil
+        target = int(str((await anvil.head())["number"]), 16) + more
+
+        async def longer() -> bool:
+            return int(str((await anvil.head())["number"]), 16) >= target
+
+        await until(longer, what=f"{more} blocks are mined", every_s=0.05)
 
     async def transaction_count(self) -> int:
         """How many transactions of the wallet are mined."""
@@ -111,8 +123,14 @@ class Books:
 
         await until(done, what="every slot of the signer is final", timeout_s=30, every_s=0.1)
 
-    async def _closed(self) -> bool:
-        return all(order.state in CLOSED_STATES for order in await self.orders())
+    async def _at_rest(self) -> bool:
+        before = await self.orders()
+        if not all(order.state in CLOSED_STATES for order in before):
+            return False
+        # The price rests, but its last move may not have been seen by every strategy yet.
+        await self.blocks(_RESTING_BLOCKS)
+        after = await self.orders()
+        return len(after) == len(before) and all(order.state in CLOSED_STATES for order in after)
 
     async def _fee(self, transaction_hash: str) -> int:
         receipt = await self.scene.bed.anvil.receipt(transaction_hash)

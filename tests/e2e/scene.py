@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 import itertools
 import subprocess
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 from tests.testbed.bed import Bed
 from tests.testbed.postgres import PostgresServer
+from tests.testbed.price_mover import PriceMover
 from tests.testbed.processes import ROOT, Child, until
 from tests.testbed.signer_program import PROGRAM as SIGNER
 from tests.testbed.signer_program import PolicyFigures, SignerFiles, serving, signer_program
@@ -37,6 +38,8 @@ class Scene:
     folder: Path
     bed: Bed
     signer: SignerFiles
+    movers: Sequence[PriceMover]
+    _preparing: list[asyncio.Task[None]] = field(default_factory=list)
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -60,7 +63,12 @@ class Scene:
             ).write()
             lines = "".join(f"{key} = {value}\n" for key, value in (limits or {}).items())
             signer.settings.write_text(f"{signer.settings.read_text()}\n[limits]\n{lines}")
-            yield cls(folder=folder, bed=bed, signer=signer)
+            movers = [bed.mover(symbol) for symbol in ("ABC", "WETH")]
+            scene = cls(folder=folder, bed=bed, signer=signer, movers=movers)
+            try:
+                yield scene
+            finally:
+                await _cancel(scene._preparing)
 
     @contextlib.asynccontextmanager
     async def serve(self) -> AsyncIterator[Child]:
@@ -96,26 +104,32 @@ class Scene:
             yield child
 
     async def fund(self) -> None:
-        """Give the wallet what it trades with."""
+        """Give the wallet what it trades with; meanwhile those who move the price get ready."""
+        self._preparing.append(asyncio.create_task(self._move(0)))
         await self.bed.fund(self.signer.address, "USDX", FUNDS_USDX)
 
     @contextlib.asynccontextmanager
     async def tide(self) -> AsyncIterator[None]:
-        """Both prices go up and down until the end of the block."""
-        task = asyncio.create_task(self._rise_and_fall())
+        """Both prices go up and down until the end of the block; the last move is mined by then."""
+        await asyncio.gather(*self._preparing)
+        ebb = asyncio.Event()
+        task = asyncio.create_task(self._rise_and_fall(ebb))
         try:
             yield
         finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            ebb.set()
+            await task
 
-    async def _rise_and_fall(self) -> None:
-        # One after the other: both movers send from one account, and anvil gives two at once one nonce.
-        movers = [self.bed.mover(symbol) for symbol in ("ABC", "WETH")]
+    async def _rise_and_fall(self, ebb: asyncio.Event) -> None:
         for bps in itertools.cycle(TIDE_BPS):
-            for mover in movers:
-                await mover.move(bps)
+            if ebb.is_set():
+                return
+            await self._move(bps)
+
+    async def _move(self, bps: int) -> None:
+        # One after the other: both movers send from one account, and anvil gives two at once one nonce.
+        for mover in self.movers:
+            await mover.move(bps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,3 +179,10 @@ async def said(program: Child, text: str, *, timeout_s: float = 30) -> None:
         return False
 
     await until(has_it, what=f"the program says {text}", timeout_s=timeout_s)
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

@@ -2,11 +2,14 @@
 
 import asyncio
 import json
+import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+import tempfile
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import grpc
 import grpc.aio
@@ -21,7 +24,6 @@ from tests.testbed.rpc_proxy import RpcProxy
 from tests.testbed.signer_program import PROGRAM as SIGNER
 from tests.testbed.signer_program import SignerFiles
 from tests.testbed.trader_program import PROGRAM as TRADER
-from tests.testbed.trader_program import TraderFiles
 from trader.domain.orders import OrderKind, OrderState
 
 SEND, RECEIPT = "eth_sendRawTransaction", "eth_getTransactionReceipt"
@@ -35,6 +37,8 @@ READS = (
 )
 OUT_IN_THE_WORLD = {OrderState.SIGNED, OrderState.BROADCAST, OrderState.UNKNOWN}
 CONFIGURATION, OUT_OF_REACH = 3, 4
+
+Change: TypeAlias = Callable[[bytes], bytes]
 
 
 async def test_a_signer_without_its_node_answers_unavailable_holds_nothing_and_resumes_by_itself(
@@ -118,9 +122,6 @@ async def test_a_nonce_used_by_somebody_else_pauses_the_account_until_an_operato
 ) -> None:
     async with _trading(stage, tmp_path) as play:
         scene, books, files = play.scene, play.books, play.scene.signer
-        async with scene.tide():
-            await books.until_settled(1)
-        await books.until_closed()
         foreign = await books.transaction_count()
         wealth = await scene.bed.anvil.balance(files.address)
         await scene.bed.anvil.send(files.address, files.address, value=1)
@@ -168,43 +169,45 @@ async def test_damaged_files_of_the_signer_are_named_and_nothing_starts(stage: S
             for number in range(20):
                 await asker.sign(swap(files, f"before-the-damage-{number}"))
         _checkpoint(files.ledger)
-        damages: dict[Path, Callable[[bytes], bytes]] = {
-            files.ledger: lambda content: content[:4096] + bytes(8192) + content[12_288:],
-            files.policy: lambda content: content.replace(
-                b"max_slippage_bps = 50", b"max_slippage_bps = 500"
-            ),
-            files.settings: lambda content: content.replace(b"[tls]", b"[tsl]"),
-            files.pki / "server.pem": lambda content: content[: len(content) // 2],
+        damages: dict[str, Change] = {
+            files.ledger.name: lambda content: content[:4096] + bytes(8192) + content[12_288:],
+            files.policy.name: lambda content: content.replace(b"slippage_bps = 50", b"slippage_bps = 500"),
+            files.settings.name: lambda content: content.replace(b"[tls]", b"[tsl]"),
+            "pki/server.pem": lambda content: content[: len(content) // 2],
         }
-        for path, damage in damages.items():
-            with _changed(path, damage):
-                ended = await command_line(SIGNER, "run", "--config", str(files.settings))
-
-            assert ended.code == CONFIGURATION, (path, ended)
-            assert str(path) in ended.err, (path, ended)
-            assert "Traceback" not in ended.err
+        run = [SIGNER, "run", "--config"]
+        ended = await asyncio.gather(
+            *(_damaged(files.folder, name, damage, run) for name, damage in damages.items())
+        )
         async with scene.serve(), asking(files) as asker:
             assert (await asker.sign(swap(files, "after-the-repair"))).nonce == 20
+
+    for path, answer in ended:
+        assert answer.code == CONFIGURATION, (path, answer)
+        assert str(path) in answer.err, (path, answer)
+        assert "Traceback" not in answer.err
+    assert "damaged" in ended[0][1].err  # not merely "a copy", which it is too
 
 
 async def test_a_trader_names_what_it_cannot_use_and_does_not_start(stage: Stage, tmp_path: Path) -> None:
     async with Scene.open(stage, tmp_path) as scene:
         files = scene.trader()
-        nobody = "postgresql://airlock@127.0.0.1:1/airlock"
-        no_database = await _run(files, files.folder / "dsn", lambda _: f"{nobody}\n")
-        no_node = await _run(
-            files, files.settings, lambda text: text.replace(scene.bed.rpc_url, "http://127.0.0.1:1")
-        )
-        unknown_key = await _run(files, files.settings, lambda text: f"allow_everything = true\n{text}")
-        no_toml = await _run(files, files.settings, lambda text: f"[[[\n{text}")
+        node, run = scene.bed.rpc_url.encode(), [TRADER, "run", "--config"]
+        damages: list[tuple[str, Change]] = [
+            ("dsn", lambda _: b"postgresql://airlock@127.0.0.1:1/airlock"),
+            (files.settings.name, lambda content: content.replace(node, b"http://127.0.0.1:1")),
+            (files.settings.name, lambda content: b"allow_everything = true\n" + content),
+            (files.settings.name, lambda content: b"[[[\n" + content),
+        ]
+        ended = await asyncio.gather(*(_damaged(files.folder, *damage, run) for damage in damages))
 
-    for ended in (no_database, no_node, unknown_key, no_toml):
-        assert ended.code == (OUT_OF_REACH if ended in (no_database, no_node) else CONFIGURATION), ended
-        assert "Traceback" not in ended.err
-    assert "host 127.0.0.1, port 1" in no_database.err
-    assert "127.0.0.1:1" in no_node.err
-    assert f"{files.settings}:1: allow_everything" in unknown_key.err
-    assert str(files.settings) in no_toml.err
+    (_, database), (_, node_away), (key_path, unknown_key), (toml_path, no_toml) = ended
+    assert [answer.code for _, answer in ended] == [OUT_OF_REACH] * 2 + [CONFIGURATION] * 2
+    assert "host 127.0.0.1, port 1" in database.err
+    assert "127.0.0.1:1" in node_away.err
+    assert f"{key_path}:1: allow_everything" in unknown_key.err
+    assert str(toml_path) in no_toml.err
+    assert all("Traceback" not in answer.err for _, answer in ended)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,17 +288,11 @@ def _checkpoint(ledger: Path) -> None:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-async def _run(files: TraderFiles, path: Path, change: Callable[[str], str]) -> Ended:
-    """A trader with one file changed; the file is put back."""
-    with _changed(path, lambda content: change(content.decode()).encode()):
-        return await command_line(TRADER, "run", "--config", str(files.settings))
-
-
-@contextmanager
-def _changed(path: Path, change: Callable[[bytes], bytes]) -> Iterator[None]:
-    sound = path.read_bytes()
-    path.write_bytes(change(sound))
-    try:
-        yield
-    finally:
-        path.write_bytes(sound)
+async def _damaged(folder: Path, name: str, damage: Change, run: Sequence[str]) -> tuple[Path, Ended]:
+    """What a program says about a copy of its folder in which one file is damaged; the file, and its end."""
+    place = Path(tempfile.mkdtemp(dir=folder.parent)) / folder.name
+    await asyncio.to_thread(shutil.copytree, folder, place)
+    path = place / name
+    path.write_bytes(damage(path.read_bytes()))
+    (settings,) = place.glob("[st]*er.toml")
+    return path, await command_line(*run, str(settings))

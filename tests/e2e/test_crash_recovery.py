@@ -14,7 +14,7 @@ from tests.testbed.signer_program import serving
 from trader.domain.orders import Order, OrderKind, OrderState
 
 SEED = 20_261_121
-LONGEST_LIFE_S = 1.5
+LONGEST_LIFE_S = 1.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ async def test_a_trader_killed_at_ten_random_moments_loses_and_repeats_nothing(
 async def test_a_signer_killed_while_it_is_asked_signs_nothing_twice(stage: Stage, tmp_path: Path) -> None:
     async with _play(stage, tmp_path) as play:
         async with play.scene.tide():
-            for _ in range(5):
+            for _ in range(4):
                 await play.live_a_little()
                 play.signer.kill()
                 await asyncio.sleep(0.2)  # the trader asks a signer that is not there
@@ -76,8 +76,7 @@ async def test_both_killed_at_once_find_each_other_again(stage: Stage, tmp_path:
                 await play.live_a_little()
                 play.signer.kill()
                 play.trader.kill()
-                await play.restart_trader()  # which waits for the signer
-                await play.restart_signer()
+                await asyncio.gather(play.restart_trader(), play.restart_signer())
         await _assert_nothing_lost_or_twice(play)
 
 
