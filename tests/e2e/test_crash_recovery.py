@@ -61,7 +61,7 @@ async def test_a_trader_killed_at_ten_random_moments_loses_and_repeats_nothing(
 async def test_a_signer_killed_while_it_is_asked_signs_nothing_twice(stage: Stage, tmp_path: Path) -> None:
     async with _play(stage, tmp_path) as play:
         async with play.scene.tide():
-            for _ in range(4):
+            for _ in range(3):
                 await play.live_a_little()
                 play.signer.kill()
                 await asyncio.sleep(0.2)  # the trader asks a signer that is not there
