@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import Generic, Protocol, TypeVar
 
-from signer.domain.errors import OverloadedError, SignerError, UnavailableError
+from signer.domain.errors import BrokenError, OverloadedError, SignerError, UnavailableError
 from signer.domain.reasons import FailReason
 
 MAX_BATCH = 128
@@ -124,13 +124,21 @@ class GroupCommit(Generic[M]):
             self._store.stage(self._staged)
         except SignerError as error:
             self._finish(error)
+        except Exception as bug:
+            # A mistake of ours is still raised, but it must not leave everybody waiting for ever.
+            self._store.abandon()
+            self._finish(BrokenError(FailReason.BROKEN, f"the {self._name} is broken: {type(bug).__name__}"))
+            raise
         else:
             self._flusher.run(self._store.flush, self._flushed)
 
     def _flushed(self, error: BaseException | None) -> None:
         if error is None:
-            self._store.flushed()
-            self._finish(None)
+            try:
+                self._store.flushed()
+            finally:
+                # Durable is durable, whatever goes wrong afterwards.
+                self._finish(None)
             return
         self._store.abandon()
         if not isinstance(error, SignerError):
