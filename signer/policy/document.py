@@ -61,6 +61,7 @@ def _evm_account(text: str) -> AccountId:
 
 Uint256 = Annotated[int, BeforeValidator(_uint), Field(ge=0, le=UINT256_MAX)]
 Count = Annotated[int, Field(ge=0, le=2**31)]
+FeeTier = Annotated[int, Field(ge=1, lt=1_000_000)]
 EvmAddress = Annotated[str, AfterValidator(parse_address)]
 EvmAccount = Annotated[str, AfterValidator(_evm_account)]
 
@@ -75,11 +76,17 @@ class RouterTable(_Table):
     address: EvmAddress
     kind: Literal["uniswap_v2_router02", "uniswap_swap_router02"]
     quoter: EvmAddress | None = None
+    fee_tiers: list[FeeTier] = []
 
     def to_policy(self) -> RouterPolicy:
         """Return the plain value."""
         quoter = None if self.quoter is None else Address(self.quoter)
-        return RouterPolicy(address=Address(self.address), kind=ContractKind(self.kind), quoter=quoter)
+        return RouterPolicy(
+            address=Address(self.address),
+            kind=ContractKind(self.kind),
+            quoter=quoter,
+            fee_tiers=frozenset(self.fee_tiers),
+        )
 
 
 class TokenTable(_Table):

@@ -126,6 +126,8 @@ def _router(
     if router.kind is ContractKind.UNISWAP_V2_ROUTER02:
         if router.quoter is not None:
             yield "quoter", "has no meaning for uniswap_v2_router02, which quotes its own pools"
+        if router.fee_tiers:
+            yield "fee_tiers", "has no meaning for uniswap_v2_router02, which has one pool per pair"
     elif router.quoter in {None, _ZERO}:
         yield "quoter", "without a QuoterV2 there is no reference price: its address is needed"
 

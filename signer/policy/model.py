@@ -15,11 +15,15 @@ DAY_S = 86_400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouterPolicy:
-    """A listed router. `quoter` is the QuoterV2 that prices its swaps; a v2 router prices its own."""
+    """A listed router. `quoter` is the QuoterV2 that prices its swaps; a v2 router prices its own.
+
+    `fee_tiers` are the v3 pools that may be used, by fee in hundredths of a bip.
+    """
 
     address: Address
     kind: ContractKind
     quoter: Address | None
+    fee_tiers: frozenset[int]
 
     @property
     def venue(self) -> SwapVenue:

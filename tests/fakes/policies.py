@@ -54,6 +54,7 @@ kind = "uniswap_v2_router02"
 address = "{V3_ROUTER}"
 kind = "uniswap_swap_router02"
 quoter = "{QUOTER}"
+fee_tiers = [500, 3000]
 
 [[accounts.tokens]]
 address = "{WETH}"

@@ -16,7 +16,7 @@ import grpc.aio
 
 from tests.testbed.accounts import dev_account
 from tests.testbed.processes import ROOT, Child, free_port, until
-from tests.testbed.uniswap import ETHER, USDX_UNIT, World
+from tests.testbed.uniswap import ETHER, USDX_UNIT, V3_FEE, World
 
 PROGRAM = str(Path(sys.executable).parent / "airlock-signer")
 TRADER_SAN = "spiffe://airlock.local/trader"
@@ -218,6 +218,7 @@ kind = "uniswap_v2_router02"
 address = "{world.swap_router}"
 kind = "uniswap_swap_router02"
 quoter = "{world.quoter}"
+fee_tiers = [{V3_FEE}]
 """ + "".join(_token(token, routers) for token in tokens)
 
 

@@ -16,6 +16,7 @@ from signer.policy.rules.contract import contract
 from signer.policy.rules.deadline import deadline
 from signer.policy.rules.fees import fees
 from signer.policy.rules.native import native
+from signer.policy.rules.pool import pool
 from signer.policy.rules.price_age import price_age
 from signer.policy.rules.quote_age import quote_age
 from signer.policy.rules.recipient import recipient
@@ -31,6 +32,7 @@ RULES: tuple[Rule, ...] = (
     understood,
     claim,
     contract,
+    pool,
     recipient,
     tokens,
     spender,

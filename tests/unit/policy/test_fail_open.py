@@ -101,6 +101,12 @@ def test_a_closed_policy_has_no_findings_and_comes_into_force() -> None:
             "routers[0].quoter",
             "has no meaning",
         ),
+        (
+            'kind = "uniswap_v2_router02"',
+            'kind = "uniswap_v2_router02"\nfee_tiers = [3000]',
+            "routers[0].fee_tiers",
+            "has no meaning",
+        ),
         ("max_per_day = 10_000_000", f"max_per_day = {2**128}", "tokens[0].max_per_day", "is no limit"),
         ("max_per_day = 10_000_000", "max_per_day = 2_999_999", "tokens[0].max_per_hour", "limits nothing"),
         ("max_per_hour = 3_000_000", "max_per_hour = 999_999", "tokens[0].max_per_trade", "limits nothing"),

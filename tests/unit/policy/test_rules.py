@@ -127,7 +127,10 @@ def test_bytes_that_do_other_than_the_client_believes_are_refused(
     ("action", "reasons"),
     [
         (replace(SWAP, router=THIEF), [DenyReason.CONTRACT_NOT_ALLOWED]),
-        (replace(V3_SWAP, router=V2_ROUTER), [DenyReason.CONTRACT_NOT_ALLOWED]),
+        (
+            replace(V3_SWAP, router=V2_ROUTER),
+            [DenyReason.CONTRACT_NOT_ALLOWED, DenyReason.POOL_NOT_ALLOWED],
+        ),
         (replace(DEPOSIT, token=USDC), [DenyReason.CONTRACT_NOT_ALLOWED]),
         (
             replace(DEPOSIT, token=THIEF),
@@ -157,6 +160,20 @@ def test_only_the_account_itself_spelled_out_receives(swap: Swap, recipient: str
     judged = proposal(replace(swap, recipient=Address(recipient)))
 
     assert _reasons(judged) == [DenyReason.RECIPIENT_NOT_ALLOWED]
+
+
+def test_a_pool_of_an_unlisted_fee_tier_is_refused_on_every_hop() -> None:
+    thin = replace(V3_SWAP, path=(WETH, DAI, USDC), fees=(3000, 10_000))
+
+    assert _reasons(proposal(V3_SWAP)) == []
+    assert _reasons(proposal(thin)) == [DenyReason.POOL_NOT_ALLOWED]
+
+
+def test_without_listed_fee_tiers_there_is_no_v3_pool() -> None:
+    verdict = decide(policy(("fee_tiers = [500, 3000]\n", "")), proposal(V3_SWAP))
+
+    assert isinstance(verdict, Denied)
+    assert [violation.reason for violation in verdict.violations] == [DenyReason.POOL_NOT_ALLOWED]
 
 
 def test_a_listed_token_may_stand_between_even_if_it_may_not_be_sold() -> None:
