@@ -1,5 +1,6 @@
 """ReloadPolicy: the policy file again, whole or not at all."""
 
+from signer.domain.errors import ConfigurationError
 from signer.policy.model import Policy
 from signer.ports.audit import Audit
 from signer.ports.clock import Clock
@@ -8,6 +9,7 @@ from signer.service.path.record import operator_act
 from signer.service.policies import Policies
 
 METHOD = "ReloadPolicy"
+_MAX_DETAIL = 2_000
 
 
 class ReloadPolicy:
@@ -21,17 +23,25 @@ class ReloadPolicy:
     async def __call__(self, client: Client, *, dry_run: bool) -> tuple[Policy, Policy]:
         """Policies (before, after). Raises ConfigurationError, naming every finding; the old one stays."""
         client.require_role(Role.ADMIN, METHOD)
-        before, after = await self._policies.read_again()
+        try:
+            before, after = await self._policies.read_again()
+        except ConfigurationError as error:
+            if not dry_run:
+                await self._record(client, f"refused: {error}")
+            raise
         if not dry_run:
-            await self._audit.append(
-                operator_act(
-                    client=client.name,
-                    method=METHOD,
-                    account=None,
-                    details=(f"from {before.hash} to {after.hash}",),
-                    policy_hash=after.hash,
-                    at=self._clock.now(),
-                )
-            )
+            await self._record(client, f"from {before.hash} to {after.hash}")
             self._policies.put_in_force(after)
         return before, after
+
+    async def _record(self, client: Client, detail: str) -> None:
+        await self._audit.append(
+            operator_act(
+                client=client.name,
+                method=METHOD,
+                account=None,
+                details=(detail[:_MAX_DETAIL],),
+                policy_hash=self._policies.current.hash,
+                at=self._clock.now(),
+            )
+        )

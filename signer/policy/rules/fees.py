@@ -8,6 +8,9 @@ from signer.domain.transactions import EvmPayload
 from signer.policy.model import AccountPolicy
 from signer.policy.proposal import Proposal
 
+_INTRINSIC_GAS = 21_000
+"""Of a transfer without data (yellow paper, appendix G); calldata costs more."""
+
 
 def fees(account: AccountPolicy, proposal: Proposal) -> Iterator[Violation]:
     """Judge the fees of the proposed payload."""
@@ -23,6 +26,9 @@ def fee_violations(account: AccountPolicy, payload: EvmPayload) -> Iterator[Viol
     # A tip above the fee is invalid by EIP-1559; no node takes it, so its nonce would be stuck.
     if tip > (limit := min(limits.max_priority_fee_per_gas_wei, fee)):
         yield _over(DenyReason.PRIORITY_FEE_TOO_HIGH, "priority_fee", limit, tip)
+    # No node takes less than the intrinsic gas of a transfer, so its nonce and budget would be stuck.
+    if payload.gas_limit < _INTRINSIC_GAS:
+        yield _over(DenyReason.GAS_LIMIT_TOO_LOW, "gas_limit", _INTRINSIC_GAS, payload.gas_limit, "gas")
     if payload.gas_limit > limits.max_gas_limit:
         yield _over(
             DenyReason.GAS_LIMIT_TOO_HIGH, "gas_limit", limits.max_gas_limit, payload.gas_limit, "gas"

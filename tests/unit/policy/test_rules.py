@@ -283,6 +283,8 @@ def test_without_listed_recipients_no_coin_leaves() -> None:
         (190_000, 50 * GWEI + 1, 0, [DenyReason.GAS_PRICE_TOO_HIGH]),
         (200_000, 30 * GWEI, 2 * GWEI + 1, [DenyReason.PRIORITY_FEE_TOO_HIGH]),
         (200_000, GWEI, GWEI + 1, [DenyReason.PRIORITY_FEE_TOO_HIGH]),
+        (21_000, GWEI, 0, []),
+        (20_999, GWEI, 0, [DenyReason.GAS_LIMIT_TOO_LOW]),
         (500_000, GWEI, GWEI, []),
         (500_001, GWEI, GWEI, [DenyReason.GAS_LIMIT_TOO_HIGH]),
         (333_333, 30 * GWEI, GWEI, []),

@@ -4,6 +4,7 @@ isort:skip_file
 The signer as a trading client sees it.
 
 Errors, on every call:
+  UNAUTHENTICATED      no client certificate, or one that names nobody whom the signer's settings know
   PERMISSION_DENIED    no grant, or the policy says no: one google.rpc.ErrorInfo (domain "signer.airlock") per violated
                        rule with reason and metadata {rule, limit, actual, unit}
   INVALID_ARGUMENT     the request is malformed; google.rpc.BadRequest names the field and what is allowed
