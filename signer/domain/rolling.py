@@ -1,114 +1,90 @@
-"""Use of one resource within rolling windows. Exact integers; a charge of unknown outcome never ages.
+"""Use of one resource within rolling windows. Exact integers, never less than what counts; keeps no entries.
 
-Two kinds of entries: *held* ones belong to transactions whose outcome is open and count in every window;
+Two kinds of amounts: *held* ones belong to transactions whose outcome is open and count in every window;
 *dated* ones count for the length of the window after their date. Holding is what makes a cap hold by the
 time of the loss, not by the time of signing: signatures kept back for days cannot be spent together in one
 window (ADR 0012).
+
+Dated amounts of the same second are added up, and a second counts until its youngest amount has left the
+window. So a window may count up to one second longer than it says, and memory grows with seconds, not with
+transactions (ADR 0014).
 """
 
-from collections import deque
+from collections.abc import Iterable
 
 from signer.domain.time import MS_PER_S, UnixMs
-from signer.domain.transactions import TransactionId
 
 LONGEST_WINDOW_S = 86_400
-"""Dated entries older than this are forgotten, so no limit may look further back."""
+"""Dated amounts older than this are forgotten, so no limit may look further back."""
 
 
-class _Entry:
-    __slots__ = ("amount", "at")
-
-    def __init__(self, at: UnixMs, amount: int) -> None:
-        self.at = at
-        self.amount = amount
+def oldest_counted(now: UnixMs) -> UnixMs:
+    """Earliest date that counts at `now` in the longest window."""
+    return UnixMs((now // MS_PER_S - LONGEST_WINDOW_S) * MS_PER_S)
 
 
 class RollingUse:
-    """Entries of one account and resource, one per transaction. Time that goes back stands still."""
+    """Amounts of one account and resource, from `now` on. Time that goes back stands still."""
 
-    def __init__(self) -> None:
-        self._held: dict[TransactionId, int] = {}
-        self._held_total = 0
-        self._dated: dict[TransactionId, _Entry] = {}
-        self._windows: dict[int, _Window] = {}
-        self._latest = 0
+    __slots__ = ("_by_second", "_held", "_second", "_totals")
 
-    def hold(self, transaction: TransactionId, amount: int) -> None:
-        """Count `amount` in every window until it is dated or dropped; replaces the transaction's entry."""
-        self.drop(transaction)
-        self._held[transaction] = amount
-        self._held_total += amount
+    def __init__(self, now: UnixMs) -> None:
+        self._second = now // MS_PER_S
+        self._held = 0
+        self._by_second: dict[int, int] = {}
+        self._totals: dict[int, int] = {}  # by window in seconds, at `_second`
 
-    def date(self, transaction: TransactionId, amount: int, at: UnixMs) -> None:
-        """Count `amount` from `at` on for the length of each window; replaces the transaction's entry."""
-        self.drop(transaction)
-        now = self._advance(at)
-        entry = _Entry(now, amount)
-        self._dated[transaction] = entry
-        for window in self._windows.values():
-            window.add(entry)
+    def put(self, amount: int, dated_at: UnixMs | None) -> None:
+        """Count `amount` from its date on for the length of each window, or in every window without one."""
+        if dated_at is None:
+            self._held += amount
+        else:
+            self._advance(dated_at)
+            self._change(dated_at // MS_PER_S, amount)
 
-    def revise(self, transaction: TransactionId, amount: int) -> None:
-        """Change the amount of a dated entry and keep its date; does nothing when it has aged out."""
-        entry = self._dated.get(transaction)
-        if entry is None:
-            return
-        for window in self._windows.values():
-            window.change(entry, amount)
-        entry.amount = amount
-
-    def drop(self, transaction: TransactionId) -> None:
-        """Forget the transaction's entry, if there is one."""
-        self._held_total -= self._held.pop(transaction, 0)
-        self.revise(transaction, 0)
-        self._dated.pop(transaction, None)
+    def drop(self, amount: int, dated_at: UnixMs | None) -> None:
+        """Undo `put` of the same amount and date; nothing is left to undo when it has aged out."""
+        if dated_at is None:
+            self._held -= amount
+        else:
+            self._change(dated_at // MS_PER_S, -amount)
 
     def used(self, window_s: int, now: UnixMs) -> int:
         """Amount that counts at `now` in a window. Raises ValueError for a window that is too long."""
-        moment = self._advance(now)
-        window = self._windows.get(window_s)
-        if window is None:
-            if not 0 < window_s <= LONGEST_WINDOW_S:
-                raise ValueError(f"window of {window_s} s: 1 to {LONGEST_WINDOW_S} s are allowed")
-            window = self._windows[window_s] = _Window(window_s)
-            for entry in self._dated.values():
-                window.add(entry)
-            window.expire(moment)
-        return self._held_total + window.total
+        self._advance(now)
+        total = self._totals.get(window_s)
+        if total is None:
+            total = self._totals[window_s] = self._sum(window_s)
+        return self._held + total
 
-    def _advance(self, now: UnixMs) -> UnixMs:
-        self._latest = max(self._latest, now)
-        for window in self._windows.values():
-            window.expire(self._latest)
-        floor = self._latest - LONGEST_WINDOW_S * MS_PER_S
-        while self._dated:
-            oldest = next(iter(self._dated))
-            if self._dated[oldest].at > floor:
-                break
-            del self._dated[oldest]
-        return UnixMs(self._latest)
+    def _change(self, second: int, by: int) -> None:
+        age = self._second - second
+        if age > LONGEST_WINDOW_S:
+            return
+        self._by_second[second] = self._by_second.get(second, 0) + by
+        for window_s in self._totals:
+            if age <= window_s:
+                self._totals[window_s] += by
 
+    def _sum(self, window_s: int) -> int:
+        if not 0 < window_s <= LONGEST_WINDOW_S:
+            raise ValueError(f"window of {window_s} s: 1 to {LONGEST_WINDOW_S} s are allowed")
+        oldest = self._second - window_s
+        return sum(amount for second, amount in self._by_second.items() if second >= oldest)
 
-class _Window:
-    """Running total of the entries younger than the window, in order of date."""
+    def _advance(self, now: UnixMs) -> None:
+        second = now // MS_PER_S
+        if second <= self._second:
+            return
+        for window_s in self._totals:
+            left = self._between(self._second - window_s, second - window_s)
+            self._totals[window_s] -= sum(self._by_second.get(one, 0) for one in left)
+        for one in self._between(self._second - LONGEST_WINDOW_S, second - LONGEST_WINDOW_S):
+            self._by_second.pop(one, None)
+        self._second = second
 
-    __slots__ = ("_entries", "_floor", "_length_ms", "total")
-
-    def __init__(self, window_s: int) -> None:
-        self._length_ms = window_s * MS_PER_S
-        self._floor = -1
-        self._entries: deque[_Entry] = deque()
-        self.total = 0
-
-    def add(self, entry: _Entry) -> None:
-        self._entries.append(entry)
-        self.total += entry.amount
-
-    def change(self, entry: _Entry, amount: int) -> None:
-        if entry.at > self._floor:
-            self.total += amount - entry.amount
-
-    def expire(self, now: int) -> None:
-        self._floor = max(self._floor, now - self._length_ms)
-        while self._entries and self._entries[0].at <= self._floor:
-            self.total -= self._entries.popleft().amount
+    def _between(self, first: int, end: int) -> Iterable[int]:
+        """Seconds to look at, the fewer of two: those that passed or those that hold an amount."""
+        if end - first <= len(self._by_second):
+            return range(first, end)
+        return [second for second in self._by_second if first <= second < end]

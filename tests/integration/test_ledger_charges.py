@@ -83,8 +83,9 @@ async def test_budget_of_an_unknown_outcome_never_returns_by_itself(
 
 async def test_a_count_of_transactions_is_a_rate_and_ages(ledger: SqliteLedger, clock: FakeClock) -> None:
     await _signed(ledger, 1, clock)
-    before = await _used(ledger, clock, TRANSACTIONS, 60)
     clock.advance_s(60)
+    before = await _used(ledger, clock, TRANSACTIONS, 60)
+    clock.advance_s(1)
 
     assert (before, await _used(ledger, clock, TRANSACTIONS, 60)) == (1, 0)
 
@@ -95,7 +96,7 @@ async def test_a_charge_ages_from_the_moment_its_receipt_was_seen(
     await _signed(ledger, 1, clock)
     clock.advance_s(2 * DAY_S)
     await ledger.apply([_change(1, SlotEvent.RECEIPT_SEEN)], clock.now())
-    clock.advance_s(HOUR_S - 1)
+    clock.advance_s(HOUR_S)
     await ledger.apply([_change(1, SlotEvent.RECEIPT_FINAL)], clock.now())
     still = await _used(ledger, clock)
     clock.advance_s(1)

@@ -5,20 +5,22 @@ from collections.abc import Iterable
 
 from signer.domain.accounts import AccountId
 from signer.domain.budget import Charge, Resource, RollingLimit
-from signer.domain.rolling import LONGEST_WINDOW_S, RollingUse
-from signer.domain.time import MS_PER_S, UnixMs
-from signer.domain.transactions import TransactionId
+from signer.domain.rolling import RollingUse, oldest_counted
+from signer.domain.time import UnixMs
 
 _LAST_MOMENT = "SELECT coalesce(max(at), 0) FROM (SELECT at FROM events ORDER BY cursor DESC LIMIT 1)"
 _LIVE_CHARGES = """
-SELECT t.account, c.resource, c.transaction_id, c.amount, c.dated_at
+SELECT t.account, c.resource, c.amount, c.dated_at
 FROM charges AS c JOIN transactions AS t ON t.id = c.transaction_id
-WHERE c.dated_at IS NULL OR c.dated_at > ? ORDER BY c.dated_at
+WHERE c.dated_at IS NULL OR c.dated_at >= ?
 """
 
 
 class Book:
-    """What has been used, per account and resource. Only units that succeeded change it."""
+    """What has been used, per account and resource: totals only. Only units that succeeded change it.
+
+    Which transaction was charged what, the file knows; who drops a charge reads there how it was counted.
+    """
 
     def __init__(self, latest: UnixMs) -> None:
         self._uses: dict[tuple[AccountId, Resource], RollingUse] = {}
@@ -43,29 +45,19 @@ class Book:
             for limit in limits
         }
 
-    def put(
-        self, account: AccountId, transaction: TransactionId, charge: Charge, dated_at: UnixMs | None
-    ) -> None:
+    def put(self, account: AccountId, charge: Charge, dated_at: UnixMs | None) -> None:
         """Count a charge from its date on, or until further notice when it has none."""
-        use = self._use(account, charge.resource)
-        if dated_at is None:
-            use.hold(transaction, charge.amount)
-        else:
-            use.date(transaction, charge.amount, dated_at)
+        self._use(account, charge.resource).put(charge.amount, dated_at)
 
-    def revise(self, account: AccountId, transaction: TransactionId, charge: Charge) -> None:
-        """Change the amount of a dated charge and keep its date."""
-        self._use(account, charge.resource).revise(transaction, charge.amount)
-
-    def drop(self, account: AccountId, transaction: TransactionId, resource: Resource) -> None:
-        """Count a charge no more."""
-        self._use(account, resource).drop(transaction)
+    def drop(self, account: AccountId, charge: Charge, dated_at: UnixMs | None) -> None:
+        """Count a charge no more that was put with this amount and date."""
+        self._use(account, charge.resource).drop(charge.amount, dated_at)
 
     def _use(self, account: AccountId, resource: Resource) -> RollingUse:
         key = (account, resource)
         use = self._uses.get(key)
         if use is None:
-            use = self._uses[key] = RollingUse()
+            use = self._uses[key] = RollingUse(self._latest)
         return use
 
 
@@ -73,8 +65,7 @@ def load_book(connection: sqlite3.Connection) -> Book:
     """Read every charge that still counts. Raises sqlite3.Error."""
     (last,) = connection.execute(_LAST_MOMENT).fetchone()
     book = Book(UnixMs(last))
-    since = last - LONGEST_WINDOW_S * MS_PER_S
-    for account, resource, transaction, amount, dated_at in connection.execute(_LIVE_CHARGES, (since,)):
+    for account, resource, amount, dated_at in connection.execute(_LIVE_CHARGES, (oldest_counted(last),)):
         charge = Charge(resource=Resource(resource), amount=int(amount))
-        book.put(AccountId(account), TransactionId(transaction), charge, dated_at)
+        book.put(AccountId(account), charge, dated_at)
     return book

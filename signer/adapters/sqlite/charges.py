@@ -13,7 +13,10 @@ from signer.domain.time import UnixMs
 from signer.domain.transactions import TransactionId
 
 _INSERT = "INSERT INTO charges (transaction_id, resource, amount, dated_at) VALUES (?, ?, ?, ?)"
+_ONE_MORE = ", (?, ?, ?, ?)"
 _PUT = f"{_INSERT} ON CONFLICT DO UPDATE SET amount = excluded.amount, dated_at = excluded.dated_at"
+_OF_TRANSACTION = "SELECT resource, amount, dated_at FROM charges WHERE transaction_id = ?"
+_DELETE = "DELETE FROM charges WHERE transaction_id = ? RETURNING resource, amount, dated_at"
 _SIGNED_OF_NONCE = """
 SELECT id, kind, state, reverted, fee_paid_wei FROM transactions
 WHERE account = ? AND nonce = ? AND state <> 'released' AND state <> 'reserved' ORDER BY seq
@@ -22,28 +25,27 @@ WHERE account = ? AND nonce = ? AND state <> 'released' AND state <> 'reserved' 
 
 def insert(work: Work, record: TransactionRecord, charges: Sequence[Charge]) -> None:
     """Charge a reservation. A count of transactions is a rate, so it ages from now; money is held."""
-    dated = [(charge, record.reserved_at if charge.resource == TRANSACTIONS else None) for charge in charges]
-    if not dated:
+    if not charges:
         return
-    values = [value for charge, at in dated for value in (record.id, charge.resource, str(charge.amount), at)]
-    work.connection.execute(f"{_INSERT}{', (?, ?, ?, ?)' * (len(dated) - 1)}", values)
+    id_, now = record.id, record.reserved_at
+    counted = [(charge, now if charge.resource == TRANSACTIONS else None) for charge in charges]
+    values = [value for charge, at in counted for value in (id_, charge.resource, str(charge.amount), at)]
+    work.connection.execute(_INSERT + _ONE_MORE * (len(counted) - 1), values)
 
     def remember() -> None:
-        for charge, at in dated:
-            work.book.put(record.account, record.id, charge, at)
+        for charge, at in counted:
+            work.book.put(record.account, charge, at)
 
     work.afterwards(remember)
 
 
 def remove(work: Work, record: TransactionRecord) -> None:
     """Give back everything that a reservation took."""
-    removed = work.connection.execute(
-        "DELETE FROM charges WHERE transaction_id = ? RETURNING resource", (record.id,)
-    ).fetchall()
+    removed = [_counted(*row) for row in work.connection.execute(_DELETE, (record.id,))]
 
     def forget() -> None:
-        for (resource,) in removed:
-            work.book.drop(record.account, record.id, Resource(resource))
+        for was in removed:
+            work.book.drop(record.account, was.charge, was.dated_at)
 
     work.afterwards(forget)
 
@@ -52,18 +54,18 @@ def reassess(work: Work, account: AccountId, nonce: int, now: UnixMs) -> None:
     """Bring the charges of a nonce in line with the states of its transactions."""
     signed = _signed_of(work, account, nonce)
     before = {transaction.id: _charges_of(work, transaction.id) for transaction in signed}
-    after = _amounts(signed, before)
     included = all(transaction.state not in OPEN_STATES for transaction in signed) or any(
         transaction.state in {SlotState.MINED, SlotState.FINAL} for transaction in signed
     )
-    for transaction, charges in after.items():
-        dates = {held.charge.resource: held.dated_at for held in before[transaction]}
-        amounts = {held.charge.resource: held.charge.amount for held in before[transaction]}
+    for transaction, charges in _amounts(signed, before).items():
+        known = {was.charge.resource: was for was in before[transaction]}
         for charge in charges:
-            was = dates.get(charge.resource)
-            date = (was or now) if included or charge.resource == TRANSACTIONS else None
-            if charge.amount != amounts.get(charge.resource) or date != was:
-                _put(work, account, transaction, charge, date, keeps_date=date == was)
+            was = known.get(charge.resource)
+            old_date = None if was is None else was.dated_at
+            ages = included or charge.resource == TRANSACTIONS
+            counted = _Counted(charge=charge, dated_at=(old_date or now) if ages else None)
+            if counted != was:
+                _put(work, account, transaction, was, counted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,12 +78,14 @@ class _Signed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Held:
+class _Counted:
+    """A charge as it counts: from its date on, or until further notice when it has none."""
+
     charge: Charge
     dated_at: UnixMs | None
 
 
-def _amounts(signed: Sequence[_Signed], before: dict[TransactionId, tuple[_Held, ...]]) -> NonceCharges:
+def _amounts(signed: Sequence[_Signed], before: dict[TransactionId, tuple[_Counted, ...]]) -> NonceCharges:
     charges = {transaction: tuple(held.charge for held in rows) for transaction, rows in before.items()}
     for transaction in signed:
         if transaction.state is SlotState.FINAL:
@@ -98,19 +102,17 @@ def _amounts(signed: Sequence[_Signed], before: dict[TransactionId, tuple[_Held,
 
 
 def _put(
-    work: Work,
-    account: AccountId,
-    transaction: TransactionId,
-    charge: Charge,
-    date: UnixMs | None,
-    *,
-    keeps_date: bool,
+    work: Work, account: AccountId, transaction: TransactionId, was: _Counted | None, counted: _Counted
 ) -> None:
+    charge, date = counted.charge, counted.dated_at
     work.connection.execute(_PUT, (transaction, charge.resource, str(charge.amount), date))
-    if date is not None and keeps_date:
-        work.afterwards(lambda: work.book.revise(account, transaction, charge))
-    else:
-        work.afterwards(lambda: work.book.put(account, transaction, charge, date))
+
+    def recount() -> None:
+        if was is not None:
+            work.book.drop(account, was.charge, was.dated_at)
+        work.book.put(account, charge, date)
+
+    work.afterwards(recount)
 
 
 def _signed_of(work: Work, account: AccountId, nonce: int) -> Sequence[_Signed]:
@@ -129,14 +131,12 @@ def _signed_of(work: Work, account: AccountId, nonce: int) -> Sequence[_Signed]:
     )
 
 
-def _charges_of(work: Work, transaction: TransactionId) -> tuple[_Held, ...]:
-    found: Iterable[tuple[str, str, int | None]] = work.connection.execute(
-        "SELECT resource, amount, dated_at FROM charges WHERE transaction_id = ?", (transaction,)
-    )
-    return tuple(
-        _Held(
-            charge=Charge(resource=Resource(resource), amount=int(amount)),
-            dated_at=None if dated_at is None else UnixMs(dated_at),
-        )
-        for resource, amount, dated_at in found
+def _charges_of(work: Work, transaction: TransactionId) -> tuple[_Counted, ...]:
+    return tuple(_counted(*row) for row in work.connection.execute(_OF_TRANSACTION, (transaction,)))
+
+
+def _counted(resource: str, amount: str, dated_at: int | None) -> _Counted:
+    return _Counted(
+        charge=Charge(resource=Resource(resource), amount=int(amount)),
+        dated_at=None if dated_at is None else UnixMs(dated_at),
     )
