@@ -1,7 +1,7 @@
 """Refuses a swap through a v3 pool whose fee tier is not listed for its router.
 
-Anybody can open a pool of two listed tokens at an unused tier, alone in it, at any price. A quote of that pool
-would call the price fair.
+Anybody can open a pool of two listed tokens at an unused tier, alone in it, at any price. A quote of that
+pool would call the price fair.
 """
 
 from collections.abc import Iterator
