@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import secrets
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -56,6 +57,13 @@ def run(settings: Settings, *, accept_restored_ledger: bool = False) -> None:
         runner.run(_until_told_to_stop(settings, accept_restored_ledger=accept_restored_ledger))
 
 
+def _settle_memory() -> None:
+    """Leave what is there for good out of every later garbage collection, and collect less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
+
+
 async def _until_told_to_stop(settings: Settings, *, accept_restored_ledger: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -64,6 +72,7 @@ async def _until_told_to_stop(settings: Settings, *, accept_restored_ledger: boo
     async with open_signer(
         settings, clock=SystemClock(), log=JsonEventLog(), accept_restored_ledger=accept_restored_ledger
     ):
+        _settle_memory()
         await stop.wait()
 
 

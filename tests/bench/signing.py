@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
@@ -114,14 +115,18 @@ def signing_question(files: SignerFiles, stub: "rpc.SignerAsyncStub") -> Callabl
     """Ask for a signature on another small v2 swap each time, under a key of its own."""
     numbers = itertools.count()
     world = files.world
+    minimum_out = 498 * ETHER // 1_000
+
+    @lru_cache(maxsize=1)
+    def swap_until(deadline_s: int) -> bytes:
+        # Encoded once a second: the client's work is not what is measured.
+        path = (world.usdx, world.abc)
+        return calldata.swap_exact_tokens_for_tokens(USDX_UNIT, minimum_out, path, files.address, deadline_s)
 
     async def ask() -> None:
         number = next(numbers)
         now_ms = time.time_ns() // 1_000_000
-        minimum_out = 498 * ETHER // 1_000
-        data = calldata.swap_exact_tokens_for_tokens(
-            USDX_UNIT, minimum_out, (world.usdx, world.abc), files.address, now_ms // 1_000 + 60
-        )
+        data = swap_until(now_ms // 1_000 + 60)
         await stub.SignEvmTransaction(
             pb.SignEvmTransactionRequest(
                 idempotency_key=f"bench-{os.getpid()}-{number:012d}",

@@ -3,6 +3,8 @@
 Source: EIP-2718 (typed envelope), EIP-1559 (type 2), EIP-2 (low s). The access list is always empty.
 """
 
+from functools import lru_cache
+
 from signer.decode.evm.keccak import keccak256
 from signer.decode.evm.recovery import require_well_formed
 from signer.decode.evm.rlp import EMPTY_LIST, decode_list, encode_bytes, encode_int, encode_list
@@ -29,8 +31,12 @@ _INT_LIMITS = {"chain_id": _UINT64_MAX, "nonce": _UINT64_MAX - 1, "gas_limit": _
 """Largest value where it is not uint256. The last nonce is unusable (EIP-2681)."""
 
 
+@lru_cache(maxsize=256)
 def signing_hash(transaction: UnsignedEvmTransaction) -> bytes:
-    """Return the 32 bytes that a key signs: keccak-256 of `0x02 || rlp(nine fields)`."""
+    """Return the 32 bytes that a key signs: keccak-256 of `0x02 || rlp(nine fields)`.
+
+    Remembered for a moment: whoever signs and whoever checks the signature ask for the same one.
+    """
     return keccak256(TYPE + encode_list(_unsigned_items(transaction)))
 
 

@@ -55,5 +55,8 @@ async def _quotes(
     via = rules.price_source(action.router)
     if via is None:
         return ()
-    answers = await asyncio.gather(*(reference.quote(action, via, head) for reference in binding.references))
+    if len(binding.references) == 1:  # a task for one would only cost
+        answers = [await binding.references[0].quote(action, via, head)]
+    else:
+        answers = await asyncio.gather(*(each.quote(action, via, head) for each in binding.references))
     return tuple(answer for answer in answers if answer is not None)
