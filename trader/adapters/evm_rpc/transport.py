@@ -1,19 +1,20 @@
 """One JSON-RPC call over HTTP, exactly one request each; refuses to retry, to cache and to ask on its own.
 
-web3's provider is used as bare transport: its own retries would repeat even a broadcast, and its middleware
-would ask for the chain id around every call. Every exception of web3, aiohttp and json ends here.
+Plain aiohttp over kept-alive connections, as the signer's (docs/adr/0030): a library's own retries would
+repeat even a broadcast. Every exception of the HTTP client and of the parser ends here.
 """
 
+import itertools
 import json
+import re
 from collections.abc import Mapping
+from http import HTTPStatus
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
 import aiohttp
-from web3 import AsyncHTTPProvider
-from web3.exceptions import Web3Exception
-from web3.types import RPCEndpoint
+from pydantic_core import from_json
 
 from trader.adapters.evm_rpc.errors import (
     BusyError,
@@ -25,29 +26,33 @@ from trader.adapters.evm_rpc.errors import (
 from trader.domain.errors import ChainUnavailableError
 from trader.domain.time import MS_PER_S
 
-_BUSY_STATUS = frozenset({429, 503})
+_BUSY_STATUS = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 _BUSY_CODES = frozenset({429, -32005, -32429})
 _REVERTED_CODE = 3
 _MAX_RETRY_AFTER_MS = 5_000
+_MAX_ANSWER_BYTES = 4 * 2**20
+_RETRY_AFTER = re.compile(r"[0-9]{1,9}")  # seconds; the header's other form, a date, is not waited for
+_JSON = {"Content-Type": "application/json"}
 
 
 class JsonRpc:
     """A node's HTTP endpoint as an async context manager; `timeout_ms` bounds each request."""
 
     def __init__(self, url: str, *, timeout_ms: int = 5_000) -> None:
-        self._place = urlsplit(url).netloc.rpartition("@")[2]
-        timeout = aiohttp.ClientTimeout(total=timeout_ms / MS_PER_S)
-        self._provider = AsyncHTTPProvider(
-            url, request_kwargs={"timeout": timeout}, exception_retry_configuration=None
-        )
+        self._url, self._place = url, urlsplit(url).netloc.rpartition("@")[2]
+        self._timeout = aiohttp.ClientTimeout(total=timeout_ms / MS_PER_S)
+        self._ids = itertools.count(1)
+        self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(timeout=self._timeout, headers=_JSON)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._provider.disconnect()
+        if self._session is not None:
+            await self._session.close()
 
     async def request(self, method: str, *params: object) -> object:
         """Result of one call; a subclass of ChainUnavailableError for everything else.
@@ -55,38 +60,60 @@ class JsonRpc:
         The URL may carry an access key, so error texts name host and port and repeat nothing that the
         transport says about it.
         """
+        number = next(self._ids)
+        question = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
         try:
-            answer: object = await self._provider.make_request(RPCEndpoint(method), list(params))
+            body = await self._post(method, json.dumps(question).encode())
         except aiohttp.ClientConnectorError as error:
             raise NotSentError(
                 f"{method}: the node {self._place} refuses the connection ({type(error).__name__})"
             ) from None
-        except aiohttp.ClientResponseError as error:
-            raise _http_error(method, error) from None
         except TimeoutError:
             raise ChainUnavailableError(f"{method}: no answer of {self._place} in time") from None
         except (aiohttp.ClientError, OSError) as error:
             raise ChainUnavailableError(
                 f"{method}: connection to {self._place} lost ({type(error).__name__})"
             ) from None
-        except (json.JSONDecodeError, UnicodeDecodeError, Web3Exception, ValueError, TypeError) as error:
-            raise NonsenseError(f"{method}: the answer is not JSON-RPC ({type(error).__name__})") from None
-        return _result(method, answer)
+        return _result(method, number, _parsed(method, body))
+
+    async def _post(self, method: str, question: bytes) -> bytes:
+        if self._session is None:
+            raise RuntimeError("JsonRpc is used outside of its context")
+        async with self._session.post(self._url, data=question, allow_redirects=False) as response:
+            if response.status != HTTPStatus.OK:
+                raise _http_error(method, response)
+            body = bytearray()
+            async for chunk in response.content.iter_any():
+                body += chunk
+                if len(body) > _MAX_ANSWER_BYTES:
+                    raise NonsenseError(f"{method}: the answer has more than {_MAX_ANSWER_BYTES} bytes")
+        return bytes(body)
 
 
-def _http_error(method: str, error: aiohttp.ClientResponseError) -> ChainUnavailableError:
-    text = f"{method}: HTTP status {error.status}"
-    if error.status in _BUSY_STATUS:
-        wanted = error.headers.get("Retry-After", "") if error.headers is not None else ""
-        retry_after_ms = min(int(wanted) * MS_PER_S, _MAX_RETRY_AFTER_MS) if wanted.isdecimal() else None
-        return BusyError(text, retry_after_ms)
+def _http_error(method: str, response: aiohttp.ClientResponse) -> ChainUnavailableError:
+    text = f"{method}: HTTP status {response.status}"
+    if response.status in _BUSY_STATUS:
+        wanted = response.headers.get("Retry-After", "")
+        named = _RETRY_AFTER.fullmatch(wanted) is not None
+        return BusyError(text, min(int(wanted) * MS_PER_S, _MAX_RETRY_AFTER_MS) if named else None)
     return ChainUnavailableError(text)
 
 
-def _result(method: str, answer: object) -> object:
+def _parsed(method: str, body: bytes) -> object:
+    try:
+        # Not json.loads: deep nesting can overflow the C stack there and take the process down.
+        parsed: object = from_json(body, allow_inf_nan=False)
+    except ValueError:
+        raise NonsenseError(f"{method}: the answer is no JSON") from None
+    return parsed
+
+
+def _result(method: str, number: int, answer: object) -> object:
     if not isinstance(answer, Mapping):
         raise NonsenseError(f"{method}: the answer is no JSON object")
     error = answer.get("error")
+    if answer.get("id") != number and not (error is not None and answer.get("id") is None):
+        raise NonsenseError(f"{method}: the answer belongs to another question (its id differs)")
     if error is not None:
         raise _rpc_error(method, error)
     if "result" not in answer:
