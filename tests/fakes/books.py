@@ -5,11 +5,24 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 import asyncpg
 
-from tests.fakes.trade import COIN, DRAFT, NO_LIMITS, NOW, TKN, WALLET, WRAPPED, fill, new_order, quote_of
+from tests.fakes.trade import (
+    COIN,
+    DRAFT,
+    NO_LIMITS,
+    NOW,
+    TKN,
+    WALLET,
+    WRAPPED,
+    fill,
+    new_approval,
+    new_order,
+    quote_of,
+)
 from trader.adapters.postgres.order_store import PostgresOrderStore, open_order_store
 from trader.domain.ids import AssetId, IdempotencyKey
 from trader.domain.orders import OrderState
-from trader.ports.order_store import Claim, NewOrder, OrderStore
+from trader.domain.time import UnixMs
+from trader.ports.order_store import Claim, NewOrder, OrderStore, ReserveRefusal
 
 FUNDS: Mapping[AssetId, int] = {WRAPPED: 10_000, COIN: 10**9, TKN: 0}
 LEASE_MS = 10_000
@@ -67,6 +80,16 @@ async def step(store: PostgresOrderStore, claim: Claim, to: OrderState) -> Claim
             return await store.mined(claim, fill(spent=claim.order.amount_in), NOW)
         case _:
             raise AssertionError(f"{to} is not on the usual way")
+
+
+async def approve(
+    store: PostgresOrderStore, swap: Claim, *, now: UnixMs = NOW, lease_ms: int = LEASE_MS
+) -> Claim | ReserveRefusal | None:
+    """Open the approval that a claimed swap of `trade.new_order` needs."""
+    order = new_approval(swap.order)
+    return await store.open_approval(
+        swap, order, quote_of(order, 0), DRAFT, NO_LIMITS, now=now, lease_ms=lease_ms
+    )
 
 
 async def rows(dsn: str, query: str, *arguments: object) -> Sequence[asyncpg.Record]:

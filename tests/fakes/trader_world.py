@@ -173,6 +173,7 @@ class OrderBook:
         self.due: dict[OrderId, UnixMs] = {}
         self.refusal: ReserveRefusal | None = None
         self.halts: dict[WalletId, str] = {}
+        self.allowance_taken = False
 
     async def create(self, order: NewOrder) -> Order:
         fields = {name: getattr(order, name) for name in NewOrder.__dataclass_fields__}
@@ -265,21 +266,58 @@ class OrderBook:
         del now
         return self._step(claim, OrderEvent.GAVE_UP, reason=reason).order
 
-    async def request_approval(self, claim: Claim, approval_order: NewOrder, now: UnixMs) -> Approval | None:
-        del now
+    async def open_reserved(
+        self,
+        order: NewOrder,
+        quote: Quote,
+        draft: TransactionDraft,
+        limits: PortfolioLimits,
+        *,
+        owner: str,
+        now: UnixMs,
+        lease_ms: int,
+    ) -> Claim | ReserveRefusal:
+        if self.refusal is not None:
+            return self.refusal
+        await self.create(order)
+        claim = replace(self.claim_now(order.id), owner=owner, lease_until=UnixMs(now + lease_ms))
+        claim = await self.quoted(claim, quote, draft, now)
+        reserved = await self.reserve(claim, limits, now)
+        assert isinstance(reserved, Claim)
+        return reserved
+
+    async def open_approval(
+        self,
+        claim: Claim,
+        order: NewOrder,
+        quote: Quote,
+        draft: TransactionDraft,
+        limits: PortfolioLimits,
+        *,
+        now: UnixMs,
+        lease_ms: int,
+    ) -> Claim | ReserveRefusal | None:
         swap = claim.order
-        assert approval_order.spender is not None
-        await self.create(approval_order)
-        self.approvals[swap.id] = Approval(
-            wallet=swap.wallet,
-            token=TOKEN_IN,
-            spender=approval_order.spender,
-            amount=approval_order.amount_in,
-            swap=swap.id,
-            order=approval_order.id,
-            state=ApprovalState.REQUESTED,
+        assert order.spender is not None
+        if self.allowance_taken:
+            return None
+        opened = await self.open_reserved(
+            order, quote, draft, limits, owner=claim.owner, now=now, lease_ms=lease_ms
         )
-        return self.approvals[swap.id]
+        if isinstance(opened, Claim):
+            self.approvals[swap.id] = Approval(
+                wallet=swap.wallet,
+                token=TOKEN_IN,
+                spender=order.spender,
+                amount=order.amount_in,
+                swap=swap.id,
+                order=order.id,
+                state=ApprovalState.REQUESTED,
+            )
+        return opened
+
+    async def wake(self, order: OrderId, now: UnixMs) -> None:
+        self.due[order] = now
 
     async def approval_of(self, swap: OrderId) -> Approval | None:
         return self.approvals.get(swap)

@@ -8,8 +8,8 @@ import random
 import sys
 import time
 
-from tests.fakes.books import ROAD, step
-from tests.fakes.trade import NO_LIMITS, fill, new_approval, new_order, quote_of
+from tests.fakes.books import ROAD, approve, step
+from tests.fakes.trade import NO_LIMITS, fill, new_order, quote_of
 from trader.adapters.postgres.order_store import PostgresOrderStore, open_order_store
 from trader.domain.errors import FundsShortError, LeaseLostError
 from trader.domain.orders import OrderKind, OrderState
@@ -56,7 +56,7 @@ async def _move(store: PostgresOrderStore, claim: Claim, chance: random.Random) 
             await store.drop(claim, "replaced", chance.randint(0, 9), _now())
             return
         if state is OrderState.RESERVED and order.kind is OrderKind.SWAP and chance.random() < 0.3:
-            await store.request_approval(claim, new_approval(order), _now())
+            await approve(store, claim, now=_now(), lease_ms=0)
         if state is OrderState.QUOTED:
             reserved = await store.reserve(claim, NO_LIMITS, _now())
             if not isinstance(reserved, Claim):

@@ -3,8 +3,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.fakes.books import LEASE_MS, OWNER, open_books, order_at
-from tests.fakes.trade import DRAFT, NO_LIMITS, NOW, WALLET, new_approval, new_order, quote_of
+from tests.fakes.books import LEASE_MS, OWNER, approve, open_books, order_at
+from tests.fakes.trade import DRAFT, NO_LIMITS, NOW, WALLET, new_order, quote_of
 from trader.adapters.postgres.order_store import PostgresOrderStore
 from trader.domain.errors import LeaseLostError
 from trader.domain.ids import IdempotencyKey
@@ -38,7 +38,7 @@ async def test_who_lost_the_lease_cannot_write_anything(store: PostgresOrderStor
         store.give_up(stale, "late", NOW),
         store.renew(stale, NOW, LEASE_MS),
         store.let_go(stale, NOW),
-        store.request_approval(stale, new_approval(stale.order), NOW),
+        approve(store, stale),
         store.approval_usable(stale, NOW),
     ):
         with pytest.raises(LeaseLostError, match=str(stale.order.id)):

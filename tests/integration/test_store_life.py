@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 import pytest_asyncio
 
-from tests.fakes.books import FUNDS, LEASE_MS, OWNER, ROAD, open_books, order_at, rows, step
+from tests.fakes.books import FUNDS, LEASE_MS, OWNER, ROAD, approve, open_books, order_at, rows, step
 from tests.fakes.trade import (
     COIN,
     DRAFT,
@@ -23,7 +23,7 @@ from trader.adapters.postgres.order_store import PostgresOrderStore
 from trader.domain.assets import Asset
 from trader.domain.errors import FundsShortError, LeaseLostError
 from trader.domain.ids import IdempotencyKey, OrderId, WalletId
-from trader.domain.orders import IllegalTransitionError, OrderKind, OrderState
+from trader.domain.orders import IllegalTransitionError, OrderState
 from trader.domain.time import UnixMs
 from trader.portfolio.pnl import Position
 from trader.ports.order_store import ApprovalState, Balance, Claim, ReserveRefusal
@@ -263,44 +263,67 @@ async def test_a_wallet_without_books_is_named(store: PostgresOrderStore) -> Non
 
 async def test_only_one_swap_at_a_time_holds_an_allowance(store: PostgresOrderStore) -> None:
     first, second = await order_at(store, OrderState.RESERVED), await order_at(store, OrderState.RESERVED)
-    asked = await store.request_approval(first, new_approval(first.order), NOW)
+    opened = await approve(store, first)
+    assert isinstance(opened, Claim)
+    asked = await store.approval_of(first.order.id)
     assert asked is not None
-    assert (asked.state, asked.amount, asked.swap) == (ApprovalState.REQUESTED, 1_000, first.order.id)
-    assert await store.request_approval(first, new_approval(first.order), NOW) == asked
+    assert (asked.state, asked.amount, asked.order) == (ApprovalState.REQUESTED, 1_000, opened.order.id)
 
-    assert await store.request_approval(second, new_approval(second.order), NOW) is None
+    assert await approve(store, second) is None
 
     await store.approval_usable(first, NOW)
     await store.settle(await _to_mined(store, first), fill(), NOW)
     used = await store.approval_of(first.order.id)
     assert used is not None
     assert used.state is ApprovalState.CONSUMED
-    assert await store.request_approval(second, new_approval(second.order), NOW) is not None
+    assert isinstance(await approve(store, second), Claim)
     assert await store.approval_of(OrderId(new_order().id)) is None
+
+
+async def test_an_approval_is_opened_reserved_and_held_in_one_transaction(
+    store: PostgresOrderStore, postgres_dsn: str
+) -> None:
+    swap = await order_at(store, OrderState.INTENT)
+
+    opened = await approve(store, swap)
+
+    assert isinstance(opened, Claim)
+    assert opened.order.state is OrderState.RESERVED
+    assert await store.get(opened.order.id) == opened.order
+    assert await store.claim("trader-b", NOW, LEASE_MS, 10) == ()
+    assert _funds(await store.balances(WALLET))[COIN] == (FUNDS[COIN] - WORST_FEE, WORST_FEE)
+    lines = await rows(postgres_dsn, _HISTORY, opened.order.id)
+    assert [line["to_state"] for line in lines] == list(ROAD[:3])
+
+
+async def test_an_approval_without_native_coin_for_its_fee_writes_nothing(postgres_dsn: str) -> None:
+    async with open_books(postgres_dsn, {WRAPPED: 10_000, COIN: WORST_FEE - 1}) as store:
+        swap = await order_at(store, OrderState.INTENT)
+
+        assert await approve(store, swap) is ReserveRefusal.INSUFFICIENT_NATIVE_FOR_FEE
+        assert await store.approval_of(swap.order.id) is None
+        assert await store.states() == {OrderState.INTENT: 1}
 
 
 async def test_a_failed_approval_order_frees_the_allowance_for_another_try(store: PostgresOrderStore) -> None:
     swap = await order_at(store, OrderState.RESERVED)
-    asked = await store.request_approval(swap, new_approval(swap.order), NOW)
-    assert asked is not None
-    (claim,) = await store.claim(OWNER, NOW, LEASE_MS, 10)
-    assert (claim.order.id, claim.order.kind) == (asked.order, OrderKind.APPROVAL)
+    first = await approve(store, swap)
+    assert isinstance(first, Claim)
 
-    await store.give_up(claim, "too dear", NOW)
+    await store.give_up(first, "too dear", NOW)
 
     abandoned = await store.approval_of(swap.order.id)
     assert abandoned is not None
     assert abandoned.state is ApprovalState.ABANDONED
-    again = await store.request_approval(swap, new_approval(swap.order), NOW)
-    assert again is not None
-    assert again.order != asked.order
+    again = await approve(store, swap)
+    assert isinstance(again, Claim)
+    assert again.order.id != first.order.id
 
 
 async def test_a_settled_approval_order_costs_its_fee_and_stays_requested(store: PostgresOrderStore) -> None:
     swap = await order_at(store, OrderState.RESERVED)
-    assert await store.request_approval(swap, new_approval(swap.order), NOW) is not None
-    (claim,) = await store.claim(OWNER, NOW, LEASE_MS, 10)
-    claim = await step(store, await step(store, claim, OrderState.QUOTED), OrderState.RESERVED)
+    claim = await approve(store, swap)
+    assert isinstance(claim, Claim)
 
     await store.settle(await _to_mined(store, claim), fill(spent=0, received=0, fee_paid_wei=50), NOW)
 
@@ -310,11 +333,40 @@ async def test_a_settled_approval_order_costs_its_fee_and_stays_requested(store:
     assert await store.close_books(WALLET) == {**FUNDS, COIN: FUNDS[COIN] - 50}
 
 
-async def test_an_allowance_is_asked_for_by_an_approval_order(store: PostgresOrderStore) -> None:
+async def test_an_allowance_is_asked_for_by_an_approval_order_of_that_swap(store: PostgresOrderStore) -> None:
     claim = await order_at(store, OrderState.QUOTED)
 
-    with pytest.raises(ValueError, match="kind approval with a spender"):
-        await store.request_approval(claim, new_order(), NOW)
+    for wrong in (new_order(), new_approval(new_order())):
+        with pytest.raises(ValueError, match="kind approval with spender and parent"):
+            await store.open_approval(
+                claim, wrong, quote_of(wrong), DRAFT, NO_LIMITS, now=NOW, lease_ms=LEASE_MS
+            )
+
+
+async def test_an_order_that_is_woken_is_due_at_once_but_never_later(store: PostgresOrderStore) -> None:
+    claim = await order_at(store, OrderState.INTENT)
+    await store.let_go(claim, UnixMs(NOW + 60_000))
+    assert await store.claim(OWNER, NOW, LEASE_MS, 10) == ()
+
+    await store.wake(claim.order.id, NOW)
+    await store.wake(claim.order.id, UnixMs(NOW + 60_000))
+
+    (again,) = await store.claim(OWNER, NOW, LEASE_MS, 10)
+    assert again.order.id == claim.order.id
+
+
+async def test_an_order_opened_without_a_lease_belongs_to_whoever_claims_first(
+    store: PostgresOrderStore,
+) -> None:
+    new = new_order()
+    opened = await store.open_reserved(new, quote_of(new), DRAFT, NO_LIMITS, owner=OWNER, now=NOW, lease_ms=0)
+
+    (claim,) = await store.claim("trader-b", NOW, LEASE_MS, 10)
+
+    assert isinstance(opened, Claim)
+    assert claim.order == replace(opened.order, fence=2)
+    with pytest.raises(LeaseLostError):
+        await store.give_up(opened, "not ours", NOW)
 
 
 async def test_status_counts_orders_and_lists_the_newest_first(

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.fakes.books import ROAD, step
-from tests.fakes.trade import COIN, NO_LIMITS, NOW, TKN, WRAPPED, fill, new_approval, new_order
+from tests.fakes.books import ROAD, approve, step
+from tests.fakes.trade import COIN, NO_LIMITS, NOW, TKN, WRAPPED, fill, new_order
 from tests.testbed.postgres import PostgresServer
 from trader.adapters.postgres.order_store import PostgresOrderStore, open_order_store
 from trader.domain.errors import FundsShortError, LeaseLostError
@@ -86,7 +86,7 @@ async def _move(store: PostgresOrderStore, claim: Claim, action: str, amount: in
         case "lost":
             return await store.outcome_lost(claim, "silence", NOW)
         case "approve":
-            await store.request_approval(claim, new_approval(claim.order), NOW)
+            await approve(store, claim, lease_ms=0)
         case _:
             pass  # "on" from a state where only a receipt or a proof leads on
     return None

@@ -54,6 +54,7 @@ async def test_several_swaps_of_one_token_and_router_take_turns(rig: Rig) -> Non
 async def test_a_receipt_is_not_booked_before_it_is_final(rig: Rig) -> None:
     rig = rig.restart(confirmations=None)
     order = await rig.order()
+    await rig.until(order, OrderState.MINED)
     for _ in range(30):
         await rig.look()
     mined, held = await rig.get(order), await rig.store.balances(rig.wallet)

@@ -7,11 +7,16 @@ Amounts are exact. While one swap holds a token and router, another waits.
 import uuid
 from enum import StrEnum
 
-from trader.domain.ids import OrderId, address_of
+from trader.domain.ids import OrderId, address_of, token_of
 from trader.domain.orders import CLOSED_STATES, Order, OrderKind, OrderState
 from trader.domain.quotes import Quote
+from trader.domain.time import UnixMs
 from trader.engine.desk import Desk
-from trader.ports.order_store import Approval, ApprovalState, Claim, NewOrder
+from trader.ports.order_store import Approval, ApprovalState, Claim, NewOrder, ReserveRefusal
+from trader.ports.venue import Fees
+
+APPROVAL_LIFE_MS = 10_000
+"""How long an approval's draft may wait for its signature; like a quote, so that its fees are fresh."""
 
 _DONE = frozenset({OrderState.MINED, OrderState.SETTLED})
 
@@ -24,12 +29,8 @@ class Allowance(StrEnum):
     LOST = "lost"
 
 
-async def secure(desk: Desk, claim: Claim, approval: Approval | None, quote: Quote) -> Allowance:
-    """Bring the allowance of the claimed swap one step further, and say where it stands."""
-    if approval is None:
-        await desk.store.request_approval(claim, _approval_order(claim.order, quote), desk.clock.now())
-        desk.bell.ring()
-        return Allowance.PENDING
+async def standing(desk: Desk, claim: Claim, approval: Approval) -> Allowance:
+    """Where the allowance of the claimed swap stands; what the chain newly shows is noted."""
     match approval.state:
         case ApprovalState.REQUESTED:
             return await _requested(desk, claim, approval)
@@ -37,6 +38,23 @@ async def secure(desk: Desk, claim: Claim, approval: Approval | None, quote: Quo
             return Allowance.USABLE if await _enough(desk, approval) else Allowance.LOST
         case ApprovalState.CONSUMED | ApprovalState.ABANDONED:
             return Allowance.LOST
+
+
+async def request(desk: Desk, claim: Claim, quote: Quote, fees: Fees) -> Claim | ReserveRefusal | None:
+    """Open the approval that the claimed swap needs for this quote, ready to be signed, and hold it too.
+
+    None while another swap has this token and spender.
+    """
+    now, token = desk.clock.now(), token_of(quote.asset_in)
+    return await desk.store.open_approval(
+        claim,
+        _approval_order(claim.order, quote, now),
+        _approval_quote(quote, now),
+        desk.approvals.build(token, quote.spender, quote.amount_in, fees, desk.config.deadline_s(now)),
+        desk.config.limits,
+        now=now,
+        lease_ms=desk.config.lease_ms,
+    )
 
 
 async def _requested(desk: Desk, claim: Claim, approval: Approval) -> Allowance:
@@ -59,7 +77,7 @@ async def _enough(desk: Desk, approval: Approval) -> bool:
     return allowed >= approval.amount
 
 
-def _approval_order(swap: Order, quote: Quote) -> NewOrder:
+def _approval_order(swap: Order, quote: Quote, now: UnixMs) -> NewOrder:
     return NewOrder(
         id=approval_id(swap.id),
         kind=OrderKind.APPROVAL,
@@ -71,10 +89,29 @@ def _approval_order(swap: Order, quote: Quote) -> NewOrder:
         amount_in=swap.amount_in,
         max_slippage_bps=swap.max_slippage_bps,
         live=swap.live,
-        created_at=quote.made_at,
+        created_at=now,
         expires_at=swap.expires_at,
         parent=swap.id,
         spender=quote.spender,
+    )
+
+
+def _approval_quote(quote: Quote, now: UnixMs) -> Quote:
+    """An approval has no price; its quote only says what is approved, and how long its fees are fresh."""
+    return Quote(
+        wallet=quote.wallet,
+        venue=quote.venue,
+        asset_in=quote.asset_in,
+        asset_out=quote.asset_out,
+        path=quote.path[:1],
+        fees=(),
+        spender=quote.spender,
+        amount_in=quote.amount_in,
+        amount_out=0,
+        minimum_out=0,
+        block_number=quote.block_number,
+        made_at=now,
+        expires_at=UnixMs(now + APPROVAL_LIFE_MS),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from trader.domain.ids import AssetId
+from trader.domain.time import MS_PER_S, UnixMs
 from trader.ports.order_store import PortfolioLimits
 
 MAX_REPLACEMENTS = 3
@@ -31,3 +32,7 @@ class EngineConfig:
     max_priority_fee_per_gas_wei: int
     limits: PortfolioLimits
     symbols: Mapping[AssetId, str]
+
+    def deadline_s(self, now: UnixMs) -> int:
+        """When a transaction that is built now shall be void, unix seconds."""
+        return now // MS_PER_S + self.swap_deadline_s

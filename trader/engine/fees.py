@@ -1,8 +1,10 @@
 """EIP-1559 fees for a transaction that shall be mined soon; refuses to exceed the configured caps."""
 
+import asyncio
+
 from trader.domain.errors import ChainUnavailableError
 from trader.engine.config import EngineConfig
-from trader.ports.chain import Block, Chain
+from trader.ports.chain import Chain
 from trader.ports.venue import Fees
 
 _BASE_FEE_HEADROOM = 2
@@ -16,10 +18,10 @@ class FeesTooHighError(ChainUnavailableError):
     """The base fee alone is above our cap; waiting may help."""
 
 
-async def current_fees(chain: Chain, config: EngineConfig, head: Block) -> Fees:
+async def current_fees(chain: Chain, config: EngineConfig) -> Fees:
     """Fees for the next blocks. Raises FeesTooHighError when the caps do not allow inclusion now."""
     cap = config.max_fee_per_gas_wei
-    suggested = await chain.priority_fee_per_gas_wei()
+    head, suggested = await asyncio.gather(chain.head(), chain.priority_fee_per_gas_wei())
     priority = max(1, min(suggested, config.max_priority_fee_per_gas_wei))
     if head.base_fee_per_gas_wei + priority > cap:
         raise FeesTooHighError(

@@ -6,12 +6,13 @@ from trader.domain.ids import Address
 from trader.domain.orders import Order
 from trader.domain.quotes import Quote
 from trader.engine.desk import Desk
+from trader.ports.order_store import NewOrder
 from trader.ports.venue import NoRoute, QuoteRequest, Venue
 
 BEST = "best"
 
 
-async def best_quote(desk: Desk, order: Order, spender: Address | None) -> Quote | NoRoute:
+async def best_quote(desk: Desk, order: Order | NewOrder, spender: Address | None) -> Quote | NoRoute:
     """The quote with the highest amount out.
 
     `spender` binds the route to the router that has the order's allowance. Raises ChainUnavailableError.
@@ -31,5 +32,5 @@ async def best_quote(desk: Desk, order: Order, spender: Address | None) -> Quote
     return max(quotes, key=lambda quote: quote.amount_out)
 
 
-def _allowed(desk: Desk, order: Order) -> list[Venue]:
+def _allowed(desk: Desk, order: Order | NewOrder) -> list[Venue]:
     return [venue for name, venue in desk.venues.items() if order.venue in (BEST, name)]

@@ -1,6 +1,6 @@
 """From prices to intents: a task per pair asks its strategy at each new block. Refuses to guess a price.
 
-What it writes are intents only; everything after that is the workers' business.
+It opens orders only; everything after that is the workers' business.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from trader.domain.ids import OrderId, StrategyName, WalletId
 from trader.domain.orders import OrderKind
 from trader.domain.time import UnixMs
 from trader.engine.desk import Desk
+from trader.engine.opening import open_order
 from trader.engine.supervisor import pause
 from trader.ports.order_store import NewOrder
 from trader.ports.price_feed import Pair, PriceFeed
@@ -76,7 +77,7 @@ class Trading:
             await self.place(signal)
 
     async def place(self, signal: Signal) -> OrderId:
-        """Write the intent and wake a worker."""
+        """Write the order and wake a worker."""
         now, book = self._desk.clock.now(), self._book
         order = NewOrder(
             id=OrderId(str(uuid.UUID(int=self._rng.getrandbits(_UUID_BITS), version=4))),
@@ -92,8 +93,7 @@ class Trading:
             created_at=now,
             expires_at=UnixMs(now + book.order_life_ms),
         )
-        await self._desk.store.create(order)
-        self._desk.bell.ring()
+        await open_order(self._desk, order)
         log.info(
             "signal.placed", order=order.id, strategy=book.name, amount_in=signal.amount_in, why=signal.why
         )
@@ -101,9 +101,12 @@ class Trading:
 
     async def _snapshot(self, block_number: int) -> Snapshot:
         book = self._book
-        point = await self._feed.price(book.pair, block_number)
-        free = {balance.asset: balance.free for balance in await self._desk.store.balances(book.wallet)}
-        orders = await self._desk.store.orders(open_only=True, limit=_MOST_OPEN_ORDERS)
+        point, balances, orders = await asyncio.gather(
+            self._feed.price(book.pair, block_number),
+            self._desk.store.balances(book.wallet),
+            self._desk.store.orders(open_only=True, limit=_MOST_OPEN_ORDERS),
+        )
+        free = {balance.asset: balance.free for balance in balances}
         return Snapshot(
             price=point.price,
             block_number=block_number,

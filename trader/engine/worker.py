@@ -17,7 +17,7 @@ from trader.domain.errors import (
     StoreUnavailableError,
 )
 from trader.domain.ids import OrderId
-from trader.domain.orders import Order
+from trader.domain.orders import Order, OrderState
 from trader.domain.time import UnixMs
 from trader.engine.desk import Desk
 from trader.engine.order_step import step
@@ -47,10 +47,16 @@ class Worker:
                 await desk.bell.wait(desk.config.poll_ms)
 
     async def work(self, claim: Claim, stop: asyncio.Event) -> None:
-        """Advance one claimed order as far as it goes now; whatever goes wrong delays this order only."""
+        """Advance one claimed order as far as it goes now, then what it opened on the way."""
+        following: Claim | None = claim
+        while following is not None:
+            following = await self._work(following, stop)
+
+    async def _work(self, claim: Claim, stop: asyncio.Event) -> Claim | None:
+        """One order; returns the claim that it waits for. Whatever goes wrong delays this order only."""
         desk = self._desk
         try:
-            await self._advance(claim, stop)
+            return await self._advance(claim, stop)
         except LeaseLostError:
             log.warning("order.lease_lost", order=claim.order.id)
         except _WORLD as error:
@@ -68,8 +74,9 @@ class Worker:
                 "order.broken", order=claim.order.id, state=claim.order.state, error=repr(error)[:500]
             )
             await self._let_go(claim, desk.config.quarantine_ms)
+        return None
 
-    async def _advance(self, claim: Claim, stop: asyncio.Event) -> None:
+    async def _advance(self, claim: Claim, stop: asyncio.Event) -> Claim | None:
         desk = self._desk
         while not stop.is_set():
             claim = await self._renewed(claim)
@@ -79,17 +86,26 @@ class Worker:
                 case Claim():
                     _said(result.order)
                     claim = result
+                    if claim.order.state is OrderState.MINED:
+                        await self._wake_parent(claim.order)
                 case Wait():
                     if result.claim.order.state is not claim.order.state:
                         _said(result.claim.order)
                     await desk.store.let_go(result.claim, result.due_at)
-                    return
+                    return result.first
                 case Order():
                     _said(result)
                     desk.held.forget(result.id)
-                    desk.bell.ring()  # its swap, or its approval, may wait for this
-                    return
+                    await self._wake_parent(result)
+                    return None
         await desk.store.let_go(claim, desk.clock.now())
+        return None
+
+    async def _wake_parent(self, order: Order) -> None:
+        """The swap that waits for this approval looks at once, and finds out the rest by itself."""
+        if order.parent is not None:
+            await self._desk.store.wake(order.parent, self._desk.clock.now())
+            self._desk.bell.ring()
 
     async def _renewed(self, claim: Claim) -> Claim:
         """Before each step, when less than half of the lease is left: a step is shorter than half a lease."""

@@ -103,6 +103,24 @@ class OrderStore(Protocol):
         """Write the intent; the same id again returns the order as it is."""
         ...
 
+    async def open_reserved(
+        self,
+        order: NewOrder,
+        quote: Quote,
+        draft: TransactionDraft,
+        limits: PortfolioLimits,
+        *,
+        owner: str,
+        now: UnixMs,
+        lease_ms: int,
+    ) -> Claim | ReserveRefusal:
+        """Create, quote and reserve in one transaction, with all three events; a refusal writes nothing.
+
+        Held by `owner` for `lease_ms`; with 0 whoever claims first has it. Raises LeaseLostError when there
+        is an order of that id already.
+        """
+        ...
+
     async def get(self, order: OrderId) -> Order | None:
         """Order by id."""
         ...
@@ -126,6 +144,10 @@ class OrderStore(Protocol):
         """Give the order back, to be claimed again from `due_at` on."""
         ...
 
+    async def wake(self, order: OrderId, now: UnixMs) -> None:
+        """What an open order waited for has come: it is due now, not at the time it was given back for."""
+        ...
+
     async def quoted(self, claim: Claim, quote: Quote, draft: TransactionDraft, now: UnixMs) -> Claim:
         """QUOTE_MADE: the quote and the unsigned transaction."""
         ...
@@ -140,7 +162,10 @@ class OrderStore(Protocol):
     async def ask_signature(
         self, claim: Claim, key: IdempotencyKey, draft: TransactionDraft, now: UnixMs
     ) -> Claim:
-        """SIGNATURE_ASKED: the key is durable before the signer hears of it."""
+        """SIGNATURE_ASKED: the key is durable before the signer hears of it.
+
+        Raises FundsShortError, and writes nothing, when `draft` is dearer than the reserve and has no cover.
+        """
         ...
 
     async def signed(
@@ -168,7 +193,8 @@ class OrderStore(Protocol):
     async def settle(self, claim: Claim, fill: Fill, now: UnixMs) -> Order:
         """FINAL_SUCCESS or FINAL_REVERT by `fill.reverted`.
 
-        Books cash, position and ledger, returns what was not used.
+        Books cash, position and ledger, returns what was not used. Raises FundsShortError when the chain took
+        more than the books hold.
         """
         ...
 
@@ -187,10 +213,21 @@ class OrderStore(Protocol):
         """GAVE_UP: returns what was reserved."""
         ...
 
-    async def request_approval(self, claim: Claim, approval_order: NewOrder, now: UnixMs) -> Approval | None:
-        """Create the approval and its order for a swap.
+    async def open_approval(
+        self,
+        claim: Claim,
+        order: NewOrder,
+        quote: Quote,
+        draft: TransactionDraft,
+        limits: PortfolioLimits,
+        *,
+        now: UnixMs,
+        lease_ms: int,
+    ) -> Claim | ReserveRefusal | None:
+        """Open the approval of the swap that this claim holds, reserved and held by the claim's owner.
 
-        None while another swap holds this token and spender.
+        None while another swap of the wallet holds this token and spender. Only a Claim means that something
+        was written.
         """
         ...
 

@@ -31,8 +31,13 @@ class Scene:
     desk: Desk
 
     async def order(self, *, live: bool = True, venue: str = "best") -> OrderId:
+        new = self.new_order(live=live, venue=venue)
+        await self.store.create(new)
+        return new.id
+
+    def new_order(self, *, live: bool = True, venue: str = "best") -> NewOrder:
         now = self.clock.now()
-        new = NewOrder(
+        return NewOrder(
             id=OrderId(str(uuid.UUID(int=len(self.store.rows) + 1))),
             kind=OrderKind.SWAP,
             wallet=self.signer.wallet,
@@ -46,8 +51,6 @@ class Scene:
             created_at=now,
             expires_at=UnixMs(now + 60_000),
         )
-        await self.store.create(new)
-        return new.id
 
     async def step(self, order: OrderId) -> StepResult:
         return await step(self.desk, self.store.claim_now(order))

@@ -1,5 +1,6 @@
 """Each step alone: what it does, in which order, and what it refuses."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -7,13 +8,19 @@ import pytest
 from tests.fakes.fake_signer import Script
 from tests.fakes.trader_world import FakeVenue
 from tests.unit.engine.conftest import Scene
-from trader.domain.errors import ChainUnavailableError, SignerNotReadyError, SignerUnavailableError
+from trader.domain.errors import (
+    ChainUnavailableError,
+    FundsShortError,
+    SignerNotReadyError,
+    SignerUnavailableError,
+)
 from trader.domain.ids import Address
 from trader.domain.orders import OPEN_STATES, OrderKind, OrderState
 from trader.engine.order_step import STEPS
 from trader.engine.results import Wait
+from trader.engine.worker import Worker
 from trader.ports.chain import BroadcastOutcome
-from trader.ports.order_store import ApprovalState, ReserveRefusal
+from trader.ports.order_store import ApprovalState, Claim, ReserveRefusal
 
 IN_THE_WORLD = [OrderState.BROADCAST, OrderState.UNKNOWN]
 
@@ -140,6 +147,54 @@ async def test_a_reservation_that_is_refused_ends_the_order_with_its_code(
     assert await scene.state_after(order) is OrderState.REFUSED
     assert scene.store.rows[order].reason == f"portfolio: {refusal}"
     assert scene.signer.asked == []
+
+
+@pytest.mark.parametrize("refusal", ReserveRefusal)
+async def test_an_approval_that_cannot_reserve_its_fee_ends_the_swap_with_the_code(
+    scene: Scene, refusal: ReserveRefusal
+) -> None:
+    order = await scene.order()
+    scene.store.refusal = refusal
+
+    assert await scene.state_after(order) is OrderState.REFUSED
+    assert scene.store.rows[order].reason == f"portfolio: {refusal}"
+    assert list(scene.store.rows) == [order]
+
+
+async def test_a_swap_waits_while_another_has_its_allowance(scene: Scene) -> None:
+    order = await scene.order()
+    scene.store.allowance_taken = True
+    waits = await scene.step(order)
+
+    assert isinstance(waits, Wait)
+    assert waits.first is None
+    assert list(scene.store.rows) == [order]
+
+
+async def test_a_swap_that_waits_for_its_allowance_asks_no_venue(scene: Scene) -> None:
+    order = await scene.order()
+    await scene.step(order)
+    asked = scene.venue.asked
+    await scene.step(order)
+
+    assert scene.venue.asked == asked
+
+
+async def test_a_dearer_draft_without_cover_gives_the_order_up_and_halts_nobody(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = await scene.order()
+    await scene.until(order, OrderState.RESERVED)
+
+    async def short(*_: object) -> Claim:
+        raise FundsShortError("the fee rose")
+
+    monkeypatch.setattr(scene.store, "ask_signature", short)
+    await Worker(scene.desk, "w").work(scene.store.claim_now(order), asyncio.Event())
+
+    assert scene.store.rows[order].state is OrderState.EXPIRED
+    assert "the fee rose" in (scene.store.rows[order].reason or "")
+    assert (scene.store.halts, scene.signer.asked) == ({}, [])
 
 
 async def test_the_key_is_written_before_the_signer_hears_of_it(scene: Scene) -> None:

@@ -29,15 +29,15 @@ def test_each_bump_is_above_the_pools_ten_percent_and_repeats_exactly(
 
 async def test_fees_leave_room_for_six_full_blocks_within_the_caps() -> None:
     chain = FakeChain()
-    fees = await current_fees(chain, CONFIG, await chain.head())
+    fees = await current_fees(chain, CONFIG)
     chain.base_fee_wei = 48_000_000_000
-    capped = await current_fees(chain, CONFIG, await chain.head())
+    capped = await current_fees(chain, CONFIG)
     chain.base_fee_wei = 49_500_000_000
 
     assert (fees.max_fee_per_gas_wei, fees.max_priority_fee_per_gas_wei) == (3_000_000_000, 1_000_000_000)
     assert capped.max_fee_per_gas_wei == CONFIG.max_fee_per_gas_wei
     with pytest.raises(FeesTooHighError):
-        await current_fees(chain, CONFIG, await chain.head())
+        await current_fees(chain, CONFIG)
 
 
 async def test_a_fill_is_the_net_of_the_transfer_logs_and_ignores_other_tokens(scene: Scene) -> None:

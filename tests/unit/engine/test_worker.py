@@ -46,6 +46,46 @@ async def test_a_broken_order_is_quarantined_and_short_funds_halt_the_wallet(
     assert bool(scene.store.halts) is halted
 
 
+async def test_the_worker_that_opens_an_approval_sends_it_without_another_claim(scene: Scene) -> None:
+    order = await scene.order()
+    await Worker(scene.desk, "w").work(scene.store.claim_now(order), asyncio.Event())
+    approval = scene.store.approvals[order].order
+
+    assert scene.store.rows[approval].state is OrderState.BROADCAST
+    assert scene.store.rows[approval].fence == 1
+    assert scene.store.rows[order].state is OrderState.INTENT
+    assert scene.store.due[order] > scene.clock.now()
+
+
+async def test_trouble_with_an_approval_delays_the_approval_not_its_swap(scene: Scene) -> None:
+    order = await scene.order()
+    scene.signer.script(Script.CUT_BEFORE)
+    await Worker(scene.desk, "w").work(scene.store.claim_now(order), asyncio.Event())
+    approval = scene.store.approvals[order].order
+
+    assert scene.store.rows[approval].state is OrderState.SIGN_REQUESTED
+    assert scene.store.due[approval] - scene.clock.now() == scene.desk.config.retry_first_ms
+
+
+@pytest.mark.parametrize("mined", [True, False])
+async def test_a_mined_or_closed_approval_wakes_its_swap_at_once(scene: Scene, *, mined: bool) -> None:
+    order = await scene.order()
+    worker = Worker(scene.desk, "w")
+    if not mined:
+        scene.signer.script(Script.DENY)
+    await worker.work(scene.store.claim_now(order), asyncio.Event())
+    approval = scene.store.rows[scene.store.approvals[order].order]
+    if mined:
+        asleep = scene.store.due[order]
+        assert asleep > scene.clock.now()
+        scene.chain.mine(str(approval.transaction_hash))
+        await worker.work(scene.store.claim_now(approval.id), asyncio.Event())
+
+    expected = OrderState.MINED if mined else OrderState.REFUSED
+    assert scene.store.rows[approval.id].state is expected
+    assert scene.store.due[order] == scene.clock.now()
+
+
 async def test_a_lost_database_reaches_the_supervisor(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     order = await scene.order()
 

@@ -1,10 +1,10 @@
 """How an order comes into being. The same id twice is one order."""
 
-from dataclasses import replace
+from dataclasses import fields
 
 from trader.adapters.postgres.leases import lease_lost
 from trader.adapters.postgres.part import Part, call
-from trader.adapters.postgres.rows import ORDER, booking_columns, changes_json, order_json, order_of
+from trader.adapters.postgres.rows import ORDER, booking_columns, order_of, plain
 from trader.domain.orders import Order, OrderEvent, OrderState, advance
 from trader.domain.quotes import Quote, TransactionDraft
 from trader.domain.time import UnixMs
@@ -22,7 +22,8 @@ class Creation(Part):
     async def create(self, order: NewOrder) -> Order:
         """Write the intent; the same id again returns the order as it is."""
         intent = intent_of(order)
-        if await self._database.fetchval(CREATE_ORDER, *creation_arguments(intent)) is True:
+        created = await self._database.fetchval(_CREATE, *_columns(order), intent.state, CREATED)
+        if created is True:
             return intent
         row = await self._database.fetchrow(_ONE, order.id)
         if row is None:
@@ -44,49 +45,51 @@ class Creation(Part):
 
         Raises LeaseLostError when there is an order of that id already: it is claimed like any other.
         """
-        intent = replace(intent_of(order), fence=1)
-        quoted = replace(intent, state=advance(intent.state, OrderEvent.QUOTE_MADE), quote=quote, draft=draft)
-        reserved = replace(quoted, state=advance(quoted.state, OrderEvent.FUNDS_RESERVED))
-        claim = Claim(order=reserved, owner=owner, lease_until=UnixMs(now + lease_ms))
-        guard = reserve_guard(
-            quoted,
-            max_position=limits.max_position.get(order.asset_out),
-            cooldown_ms=limits.cooldown_ms,
-            now=now,
-        )
-        verdict = await self._database.fetchval(
-            _OPEN_RESERVED,
-            _row(reserved, seq=3)
-            | {"reserved_at": now, "lease_owner": owner, "lease_until": claim.lease_until},
-            [
-                _history(1, None, intent, CREATED, at=now),
-                _history(2, intent, quoted, OrderEvent.QUOTE_MADE, at=now, owner=owner),
-                _history(3, quoted, reserved, OrderEvent.FUNDS_RESERVED, at=now, owner=owner),
-            ],
-            order.id,
-            now,
-            order.wallet,
-            order.asset_in,
-            order.asset_out,
-            guard.exposure_at_most,
-            guard.quiet_since,
-            *booking_columns(change_of_holds(quoted, reserved), change_of_incoming(quoted, reserved)),
-        )
-        return verdict_on(claim, verdict)
+        claim, arguments = opening(order, quote, draft, limits, owner=owner, now=now, lease_ms=lease_ms)
+        return verdict_on(claim, await self._database.fetchval(_OPEN_RESERVED, *arguments))
 
 
 def intent_of(order: NewOrder) -> Order:
     """The order as it is in its first moment."""
-    return Order(
-        **{name: getattr(order, name) for name in NewOrder.__dataclass_fields__},
-        fence=0,
-        state=OrderState.INTENT,
+    return _order(order, fence=0, state=OrderState.INTENT)
+
+
+def opening(
+    order: NewOrder,
+    quote: Quote,
+    draft: TransactionDraft,
+    limits: PortfolioLimits,
+    *,
+    owner: str,
+    now: UnixMs,
+    lease_ms: int,
+) -> tuple[Claim, tuple[object, ...]]:
+    """The claim on an order that is RESERVED from its first moment, and the arguments that open it."""
+    intent = intent_of(order)
+    quoted = advance(intent.state, OrderEvent.QUOTE_MADE)
+    reserved = advance(quoted, OrderEvent.FUNDS_RESERVED)
+    after = _order(order, fence=1, state=reserved, quote=quote, draft=draft)
+    claim = Claim(order=after, owner=owner, lease_until=UnixMs(now + lease_ms))
+    guard = reserve_guard(
+        after,
+        max_position=limits.max_position.get(order.asset_out),
+        cooldown_ms=limits.cooldown_ms,
+        now=now,
     )
-
-
-def creation_arguments(intent: Order) -> tuple[object, object]:
-    """Arguments of `CREATE_ORDER`."""
-    return _row(intent, seq=1), [_history(1, None, intent, CREATED, at=intent.created_at)]
+    arguments = (
+        *_columns(order),
+        plain(quote),
+        plain(draft),
+        owner,
+        claim.lease_until,
+        now,
+        [intent.state, quoted, reserved],
+        [CREATED, OrderEvent.QUOTE_MADE, OrderEvent.FUNDS_RESERVED],
+        guard.exposure_at_most,
+        guard.quiet_since,
+        *booking_columns(change_of_holds(intent, after), change_of_incoming(intent, after)),
+    )
+    return claim, arguments
 
 
 def verdict_on(claim: Claim, verdict: object) -> Claim | ReserveRefusal:
@@ -100,29 +103,27 @@ def verdict_on(claim: Claim, verdict: object) -> Claim | ReserveRefusal:
             return ReserveRefusal(str(verdict))
 
 
-CREATE_ORDER = call("create_order", 2)
+OPENING_ARGUMENTS = 30
+"""As many as `opening` gives."""
 
+_NEW = tuple(field.name for field in fields(NewOrder))
+_CREATE = call("create_order", len(_NEW) + 2)
 _ONE = f"SELECT {ORDER} FROM orders WHERE id = $1"  # noqa: S608  column names of our own
-_OPEN_RESERVED = (
-    "SELECT open_reserved_order($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
-)
+_OPEN_RESERVED = call("open_reserved_order", OPENING_ARGUMENTS)
 
 
-def _row(order: Order, *, seq: int) -> dict[str, object]:
-    return order_json(order) | {"due_at": order.created_at, "last_seq": seq}
+def _order(
+    order: NewOrder,
+    *,
+    fence: int,
+    state: OrderState,
+    quote: Quote | None = None,
+    draft: TransactionDraft | None = None,
+) -> Order:
+    made = {name: getattr(order, name) for name in _NEW}
+    return Order(**made, fence=fence, state=state, quote=quote, draft=draft)
 
 
-def _history(
-    seq: int, before: Order | None, after: Order, event: str, *, at: UnixMs, owner: str | None = None
-) -> dict[str, object]:
-    return {
-        "order_id": after.id,
-        "seq": seq,
-        "at": at,
-        "from_state": None if before is None else before.state,
-        "to_state": after.state,
-        "event": event,
-        "detail": {} if before is None else changes_json(before, after),
-        "fence": after.fence,
-        "owner": owner,
-    }
+def _columns(order: NewOrder) -> tuple[object, ...]:
+    """In the order of the functions' first arguments, which is that of the fields."""
+    return tuple(getattr(order, name) for name in _NEW)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from trader.adapters.postgres.part import Part
 from trader.adapters.postgres.rows import ORDER, order_of
 from trader.domain.errors import LeaseLostError
+from trader.domain.ids import OrderId
 from trader.domain.time import UnixMs
 from trader.ports.order_store import Claim
 
@@ -40,6 +41,10 @@ class Leases(Part):
         ):
             raise lease_lost(claim)
 
+    async def wake(self, order: OrderId, now: UnixMs) -> None:
+        """What an open order waited for has come: it is due now."""
+        await self._database.fetchval(_WAKE, order, now)
+
 
 def lease_lost(claim: Claim) -> LeaseLostError:
     """The error of every guarded write that found another owner, fence or state."""
@@ -67,3 +72,4 @@ _LET_GO = """
 UPDATE orders SET lease_owner = NULL, lease_until = NULL, due_at = $4
  WHERE id = $1 AND lease_owner = $2 AND fence = $3 RETURNING fence
 """
+_WAKE = "UPDATE orders SET due_at = $2 WHERE id = $1 AND closed_at IS NULL AND due_at > $2"

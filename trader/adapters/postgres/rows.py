@@ -57,15 +57,10 @@ def order_of(row: asyncpg.Record) -> Order:
     )
 
 
-def order_json(order: Order) -> dict[str, object]:
-    """All columns of an order, as JSON has them: amounts stay whole numbers, calldata is hex."""
-    return {name: _plain(getattr(order, name)) for name in _COLUMNS}
-
-
 def changes_json(before: Order, after: Order) -> dict[str, object]:
     """Only the columns that a step changes, but for the state, which is the step itself."""
     return {
-        name: _plain(getattr(after, name))
+        name: plain(getattr(after, name))
         for name in _COLUMNS
         if name != "state" and getattr(before, name) != getattr(after, name)
     }
@@ -100,7 +95,8 @@ def approval_of(row: asyncpg.Record) -> Approval:
     )
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
+    """A column's value as JSON has it."""
     match value:
         case Quote():
             return {name: getattr(value, name) for name in _QUOTE}

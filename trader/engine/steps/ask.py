@@ -3,6 +3,7 @@
 This is the last moment at which an order may be given up by a timer.
 """
 
+from trader.domain.errors import FundsShortError
 from trader.domain.ids import IdempotencyKey, token_of
 from trader.domain.orders import Order, OrderKind
 from trader.domain.quotes import Quote, TransactionDraft
@@ -25,7 +26,11 @@ async def step(desk: Desk, claim: Claim) -> StepResult:
         return await desk.store.give_up(claim, "the quote expired before a signature was asked", now)
     if not order.live:
         return await _dry_run(desk, claim, order.quote, order.draft)
-    return await desk.store.ask_signature(claim, signature_key(order), order.draft, now)
+    try:
+        return await desk.store.ask_signature(claim, signature_key(order), order.draft, now)
+    except FundsShortError as error:
+        # Nothing was asked, so nothing is owed: the trade is too dear, the books are right.
+        return await desk.store.give_up(claim, f"portfolio: {error}", now)
 
 
 def signature_key(order: Order) -> IdempotencyKey:

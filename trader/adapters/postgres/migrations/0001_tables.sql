@@ -74,7 +74,9 @@ CREATE INDEX orders_cooldown ON orders (wallet, asset_in, asset_out, reserved_at
 CREATE INDEX orders_created  ON orders (created_at);
 CREATE UNIQUE INDEX orders_idempotency_key ON orders (idempotency_key) WHERE idempotency_key IS NOT NULL;
 
-CREATE TABLE order_events (                           -- detail is what changed: an order can be rebuilt from these
+-- detail is what changed. The quote and draft of an order that was opened reserved are in its row only: nothing
+-- quotes it again.
+CREATE TABLE order_events (
   order_id   uuid NOT NULL,
   seq        integer NOT NULL,
   at         bigint NOT NULL,

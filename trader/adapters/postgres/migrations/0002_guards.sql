@@ -16,9 +16,9 @@ CREATE FUNCTION refuse_unbalanced() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
   wrong record;
 BEGIN
-  SELECT transaction_id, asset, sum(amount) AS off INTO wrong
-    FROM posted GROUP BY transaction_id, asset HAVING sum(amount) <> 0 LIMIT 1;
-  IF FOUND THEN
+  IF EXISTS (SELECT FROM posted GROUP BY transaction_id, asset HAVING sum(amount) <> 0) THEN
+    SELECT transaction_id, asset, sum(amount) AS off INTO wrong
+      FROM posted GROUP BY transaction_id, asset HAVING sum(amount) <> 0 LIMIT 1;
     RAISE EXCEPTION 'ledger transaction % is off by % of %', wrong.transaction_id, wrong.off, wrong.asset
       USING ERRCODE = 'integrity_constraint_violation';
   END IF;
