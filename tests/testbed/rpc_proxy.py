@@ -6,6 +6,7 @@ known`, and transactions of a stuck nonce, which it keeps to itself until they a
 
 import asyncio
 import json
+import time
 from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ class RpcProxy:
         self._kept: dict[tuple[str, int], PooledTransaction] = {}
         self._closing = asyncio.Event()
         self.calls: list[Call] = []
+        self.accepted_ms: dict[str, float] = {}  # transaction hash: unix time at which the node had taken it
         self.url = ""
 
     async def __aenter__(self) -> Self:
@@ -155,7 +157,10 @@ class RpcProxy:
         if slot in self._stuck:
             self._kept[slot] = transaction
             return _result(body, transaction.tx_hash)
-        return await self._ask(body)
+        answer = await self._ask(body)
+        if "result" in answer:
+            self.accepted_ms.setdefault(transaction.tx_hash, time.time_ns() / 1e6)
+        return answer
 
     def _count_kept(self, body: Answer, answer: Answer) -> Answer:
         """The pending count goes past what is kept, as it would if the node itself had it."""
