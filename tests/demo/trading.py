@@ -21,6 +21,7 @@ ENOUGH_SWAPS, ENOUGH_PER_VENUE = 6, 2
 LONGEST_S = 75
 CLOSED = ("settled", "refused", "expired", "reverted", "dropped")
 PATH_BPS = (45, 45, 45, -45, -45, -45)
+QUIET_LOOKS = 10  # longer than a strategy's window: its last signal may come after the last move
 COLUMNS = ("order", "kind", "venue", "gives", "gets", "state")
 SHOWN_ROWS = 18
 _ORDERS = """
@@ -51,7 +52,7 @@ async def trade(console: Console, bed: Bed, trader: Child) -> Traded:
             watch = partial(_watch, connection, trader, show)
             async with _moving(bed):
                 await watch(enough)
-            await watch(all_closed)
+            await watch(_closed_for(QUIET_LOOKS))
         return summary(await connection.fetch(_ORDERS))
     finally:
         await connection.close()
@@ -78,6 +79,18 @@ def enough(orders: Orders) -> bool:
 def all_closed(orders: Orders) -> bool:
     """Whether every order has ended."""
     return all(order["state"] in CLOSED for order in orders)
+
+
+def _closed_for(looks: int) -> Callable[[Orders], bool]:
+    """Whether every order has ended, and so many looks in a row."""
+    seen = 0
+
+    def done(orders: Orders) -> bool:
+        nonlocal seen
+        seen = seen + 1 if all_closed(orders) else 0
+        return seen >= looks
+
+    return done
 
 
 @contextlib.asynccontextmanager
