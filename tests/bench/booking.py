@@ -16,7 +16,7 @@ from trader.domain.orders import OrderState
 from trader.ports.order_store import Claim, NewOrder
 
 TASKS = 16
-ROUNDS = 15
+ROUNDS = 31
 REQUESTS = 1_000
 FUNDS = 10**30
 
