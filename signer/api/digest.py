@@ -9,18 +9,17 @@ def request_digest(method: str, values: Iterable[str | bytes | int]) -> str:
 
     Each value carries its type and length, so that no two different sequences have the same encoding.
     """
-    hasher = hashlib.sha256(f"airlock.signer.v1/{method}\n".encode())
-    for value in values:
-        kind, raw = _encoded(value)
-        hasher.update(b"%s%d:%s" % (kind, len(raw), raw))
-    return hasher.hexdigest()
+    content = b"".join(map(_encoded, values))
+    return hashlib.sha256(b"airlock.signer.v1/%s\n%s" % (method.encode(), content)).hexdigest()
 
 
-def _encoded(value: str | bytes | int) -> tuple[bytes, bytes]:
+def _encoded(value: str | bytes | int) -> bytes:
     match value:
-        case bytes():
-            return b"b", value
-        case int():
-            return b"i", b"%d" % value
         case str():
-            return b"s", value.encode()
+            raw = value.encode()
+            return b"s%d:%s" % (len(raw), raw)
+        case bytes():
+            return b"b%d:%s" % (len(value), value)
+        case int():
+            raw = b"%d" % value
+            return b"i%d:%s" % (len(raw), raw)

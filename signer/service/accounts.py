@@ -61,7 +61,8 @@ class Accounts:
 
     def signs(self, account: AccountId) -> bool:
         """Whether the account signs now."""
-        return self.view(account).state is AccountState.ACTIVE
+        known = self._states.get(account)
+        return known is not None and known[0] is AccountState.ACTIVE
 
     def binding(self, account: AccountId) -> Binding:
         """Everything about one account. Raises NotFoundError."""
@@ -96,11 +97,12 @@ class Accounts:
 
     def require_signing(self, account: AccountId) -> None:
         """Raise PreconditionError unless the account signs now."""
+        if self.signs(account):
+            return
         view = self.view(account)
         if view.state is AccountState.RETIRED:
             raise PreconditionError(FailReason.ACCOUNT_RETIRED, f"{account} is retired and signs never again")
-        if view.state is not AccountState.ACTIVE:
-            raise PreconditionError(FailReason.ACCOUNT_PAUSED, f"{account} is {view.state}: {view.reason}")
+        raise PreconditionError(FailReason.ACCOUNT_PAUSED, f"{account} is {view.state}: {view.reason}")
 
     async def pause(self, account: AccountId, reason: str) -> None:
         """Stop signing for the account, at once here and durably in the ledger.

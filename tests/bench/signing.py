@@ -34,6 +34,7 @@ from tests.testbed.uniswap import ETHER, USDX_UNIT, UniswapState
 ROUNDS = 3
 REQUESTS_1, REQUESTS_32 = 500, 3_000
 SOAK_REQUESTS = 20_000
+ECHOED_BYTES = 750  # as many as a signing request has
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +71,7 @@ async def _turns(files: SignerFiles, signer: Child, echo_port: int, anvil: Anvil
     rows: list[tuple[Load, Load, Load, Load]] = []
     async with channel(files) as signing, channel(files, port=echo_port) as echoing:
         say: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = echoing.unary_unary(METHOD)
-        payload = bytes(300)
+        payload = bytes(ECHOED_BYTES)
 
         async def ready() -> bool:
             await echoing.channel_ready()

@@ -13,7 +13,7 @@ from signer.adapters.dev_key.base58 import base58
 from signer.adapters.dev_key.derivation import ethereum_key, solana_key
 from signer.adapters.dev_key.key_file import read_key_file
 from signer.decode.evm.envelope import signing_hash
-from signer.decode.evm.keccak import keccak256
+from signer.decode.evm.recovery import address_of_public_key
 from signer.domain.accounts import AccountId, ChainName, address_of, chain_of, evm_chain_id
 from signer.domain.errors import BrokenError, ConfigurationError
 from signer.domain.reasons import FailReason
@@ -107,7 +107,7 @@ class DevKeyBackend:
         if account in self._solana:
             return base58(self._solana[account].public_key().public_bytes_raw())
         public = self._evm[account].public_key.format(compressed=False)
-        return f"0x{keccak256(public[1:])[-20:].hex()}"
+        return address_of_public_key(public[1:])
 
 
 def require_local(account: AccountId) -> None:

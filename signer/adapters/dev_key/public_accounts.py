@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from coincurve import PrivateKey
 
 from signer.adapters.dev_key.derivation import ethereum_key
-from signer.decode.evm.keccak import keccak256
+from signer.decode.evm.recovery import address_of_public_key
 from signer.domain.accounts import AccountId, Address, address_of
 from signer.domain.errors import ConfigurationError
 
@@ -29,4 +29,4 @@ def _indices() -> Mapping[Address, int]:
 def ethereum_address(key: bytes) -> Address:
     """Address of a private key."""
     public = PrivateKey(key).public_key.format(compressed=False)
-    return Address(f"0x{keccak256(public[1:])[-20:].hex()}")
+    return address_of_public_key(public[1:])

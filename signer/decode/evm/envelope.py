@@ -37,7 +37,7 @@ def signing_hash(transaction: UnsignedEvmTransaction) -> bytes:
 
     Remembered for a moment: whoever signs and whoever checks the signature ask for the same one.
     """
-    return keccak256(TYPE + encode_list(_unsigned_items(transaction)))
+    return keccak256(TYPE + encode_list((_unsigned_fields(transaction),)))
 
 
 def payload_hash(transaction: UnsignedEvmTransaction) -> str:
@@ -47,9 +47,8 @@ def payload_hash(transaction: UnsignedEvmTransaction) -> str:
 
 def encode_signed(transaction: UnsignedEvmTransaction, signature: EvmSignature) -> SignedBytes:
     """Return the transaction ready for broadcast: `0x02 || rlp(twelve fields)` and its hash."""
-    items = _unsigned_items(transaction)
-    items += [encode_int(signature.y_parity), encode_int(signature.r), encode_int(signature.s)]
-    raw = TYPE + encode_list(items)
+    signed = (encode_int(signature.y_parity), encode_int(signature.r), encode_int(signature.s))
+    raw = TYPE + encode_list((_unsigned_fields(transaction), *signed))
     return SignedBytes(raw=raw, hash=f"0x{keccak256(raw).hex()}")
 
 
@@ -66,9 +65,14 @@ def decode_signed(raw: bytes) -> tuple[UnsignedEvmTransaction, EvmSignature]:
     return transaction, signature
 
 
-def _unsigned_items(transaction: UnsignedEvmTransaction) -> list[bytes]:
+@lru_cache(maxsize=256)
+def _unsigned_fields(transaction: UnsignedEvmTransaction) -> bytes:
+    """The nine fields, each encoded; remembered because signing.
+
+    Checking and broadcasting all begin with them.
+    """
     payload = transaction.payload
-    return [
+    fields = (
         encode_int(transaction.chain_id),
         encode_int(transaction.nonce),
         encode_int(payload.max_priority_fee_per_gas_wei),
@@ -78,7 +82,8 @@ def _unsigned_items(transaction: UnsignedEvmTransaction) -> list[bytes]:
         encode_int(payload.value_wei),
         encode_bytes(payload.data),
         EMPTY_LIST,
-    ]
+    )
+    return b"".join(fields)
 
 
 def _from_items(items: list[bytes | None]) -> tuple[UnsignedEvmTransaction, EvmSignature]:

@@ -1,5 +1,7 @@
 """Who made a signature. Refuses malleable (high-s) and malformed ones. Holds no key."""
 
+from functools import lru_cache
+
 from coincurve import PublicKey
 
 from signer.decode.evm.keccak import keccak256
@@ -18,7 +20,13 @@ def recover_address(digest: bytes, signature: EvmSignature) -> Address:
         key = PublicKey.from_signature_and_message(compact, digest, hasher=None)
     except ValueError:
         raise ValueError("signature does not belong to any key over this digest") from None
-    return Address(f"0x{keccak256(key.format(compressed=False)[1:])[-20:].hex()}")
+    return address_of_public_key(key.format(compressed=False)[1:])
+
+
+@lru_cache(maxsize=64)
+def address_of_public_key(key: bytes) -> Address:
+    """Return the address of an uncompressed public key without its prefix, 64 bytes."""
+    return Address(f"0x{keccak256(key)[-20:].hex()}")
 
 
 def require_well_formed(signature: EvmSignature) -> None:
