@@ -45,9 +45,10 @@ def table(signing: SigningFigures, booking: BookingFigures, mempool: MempoolFigu
         ("echo over mutual TLS, 32 in flight", signing.echo_32, None),
         ("signature, 32 in flight", signing.sign_32, signing.echo_32),
         ("bare UPDATE and INSERT, 16 tasks", booking.bare, None),
-        ("reserve and intent, 16 tasks", booking.reserved, booking.bare),
     ):
         shown.add_row(name, *_cells(load, reference))
+    paired = f"{booking.reserve_ratio_16:.2f} of it, median of paired rounds"
+    shown.add_row("reserve and intent, 16 tasks", *_cells(booking.reserved, None)[:3], paired)
     shown.add_row("signal to mempool", "", f"{mempool.p50_ms:.1f}", f"{mempool.p99_ms:.1f}", "")
     grown = (
         f"{signing.rss_mb_at_start:.0f} to {signing.rss_mb_at_end:.0f} MB over {SOAK_REQUESTS:,} signatures"

@@ -33,6 +33,7 @@ from tests.testbed.uniswap import ETHER, USDX_UNIT, UniswapState
 
 ROUNDS = 3
 REQUESTS_1, REQUESTS_32 = 500, 3_000
+WARM_UP = 5_000
 SOAK_REQUESTS = 20_000
 ECHOED_BYTES = 750  # as many as a signing request has
 
@@ -83,7 +84,8 @@ async def _turns(files: SignerFiles, signer: Child, echo_port: int, anvil: Anvil
             await say(payload)
 
         sign = signing_question(files, _stub(signing))
-        await closed_loop(sign, in_flight=32, requests=200)
+        # Long enough for SQLite's page caches to fill: what grows after that would grow for ever.
+        await closed_loop(sign, in_flight=32, requests=WARM_UP)
         await closed_loop(echo, in_flight=32, requests=200)
         sizes.append(process.memory_info().rss)
         for _ in range(ROUNDS):
