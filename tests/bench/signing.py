@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -31,7 +32,7 @@ from tests.testbed.signer_program import (
 )
 from tests.testbed.uniswap import ETHER, USDX_UNIT, UniswapState
 
-ROUNDS = 3
+ROUNDS = 5
 REQUESTS_1, REQUESTS_32 = 500, 3_000
 WARM_UP = 5_000
 SOAK_REQUESTS = 20_000
@@ -46,6 +47,7 @@ class SigningFigures:
     echo_32: Load
     sign_1: Load
     sign_32: Load
+    sign_ratio_32: float  # median of the rounds, each beside the echo just before it
     rss_mb_at_start: float
     rss_mb_at_end: float
 
@@ -109,6 +111,7 @@ async def _turns(files: SignerFiles, signer: Child, echo_port: int, anvil: Anvil
         echo_32=echo_32,
         sign_1=sign_1,
         sign_32=sign_32,
+        sign_ratio_32=statistics.median(sign.per_s / echo.per_s for _, _, echo, sign in rows),
         rss_mb_at_start=sizes[0] / 1e6,
         rss_mb_at_end=sizes[1] / 1e6,
     )
