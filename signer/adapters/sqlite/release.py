@@ -34,6 +34,7 @@ def _release(work: Work, record: TransactionRecord, now: UnixMs) -> None:
     work.connection.execute("UPDATE transactions SET state = ? WHERE id = ?", (state, record.id))
     work.write_event(record.id, record.state, state, at)
     charges.remove(work, record)
+    work.forget_reserved(record.id)
     # The nonce of a replacement belongs to the transaction that it would have replaced.
     if record.kind is TransactionKind.ORIGINAL:
         _free_nonce(work, record.account, record.nonce)

@@ -64,6 +64,7 @@ def reserve(work: Work, wanted: Reservation) -> ReserveOutcome:
         nonce = _freed_nonce(work, wanted.account) if replaced is None else replaced.nonce
     record = _insert(work, wanted, nonce, now)
     charges.insert(work, record, total)
+    work.remember(record)
     return Reserved(record=record)
 
 

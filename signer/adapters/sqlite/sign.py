@@ -18,10 +18,7 @@ WHERE account = ? AND nonce = ? AND state <> 'released' AND raw IS NOT NULL AND 
 _UPDATE = "UPDATE transactions SET state = ?, payload_hash = ?, raw = ?, hash = ?, signed_at = ? WHERE id = ?"
 # The usual case in one statement. An original needs no look at others: the unique index lets there be one
 # for its nonce, and a replacement can only name one that is signed.
-_SIGN_ORIGINAL = f"""
-UPDATE transactions SET state = ?, payload_hash = ?, raw = ?, hash = ?, signed_at = ?
-WHERE id = ? AND state = 'reserved' AND kind = 'original' RETURNING {rows.COLUMNS}
-"""  # noqa: S608 - constant column names
+_SIGN_ORIGINAL = f"{_UPDATE} AND state = 'reserved' AND kind = 'original'"
 
 
 def mark_signed(
@@ -31,10 +28,11 @@ def mark_signed(
     at = work.book.moment(now)
     signed_state = advance(SlotState.RESERVED, SlotEvent.SIGNATURE_DURABLE)
     values = (signed_state.value, payload_hash, signed.raw, signed.hash, at, transaction)
-    row = work.connection.execute(_SIGN_ORIGINAL, values).fetchone()
-    if row is not None:
+    reserved = work.reserved.get(transaction)
+    work.forget_reserved(transaction)
+    if reserved is not None and work.connection.execute(_SIGN_ORIGINAL, values).rowcount == 1:
         work.write_event(transaction, SlotState.RESERVED, signed_state, at)
-        return rows.record_of(row)
+        return replace(reserved, state=signed_state, payload_hash=payload_hash, signed=signed, signed_at=at)
     record = rows.by_id(work.connection, transaction)
     if record is None:
         raise NotFoundError(f"no transaction {transaction} to mark signed")

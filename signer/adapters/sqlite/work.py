@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable
 
 from signer.adapters.sqlite.book import Book
+from signer.domain.records import TransactionRecord
 from signer.domain.slots import SlotState
 from signer.domain.time import UnixMs
 from signer.domain.transactions import TransactionId
@@ -18,9 +19,11 @@ class Work:
         self.connection = connection
         self.book = book
         self.cursor = cursor
-        self._effects: list[Callable[[], None]] = []
+        self.reserved: dict[TransactionId, TransactionRecord] = {}
+        """Reservations that wait for their signature, so that nobody reads them back; complete or not."""
+        self._effects: list[Callable[[], object]] = []
 
-    def afterwards(self, effect: Callable[[], None]) -> None:
+    def afterwards(self, effect: Callable[[], object]) -> None:
         """Run `effect` once the unit's savepoint is released; it must not fail."""
         self._effects.append(effect)
 
@@ -31,6 +34,14 @@ class Work:
         values = (at, transaction, None if previous is None else previous.value, state.value)
         cursor = self.connection.execute(_INSERT_EVENT, values).lastrowid
         self.afterwards(lambda: self._advance(cursor))
+
+    def remember(self, record: TransactionRecord) -> None:
+        """Keep a reservation at hand until its signature comes."""
+        self.afterwards(lambda: self.reserved.__setitem__(record.id, record))
+
+    def forget_reserved(self, transaction: TransactionId) -> None:
+        """A reservation was signed or released."""
+        self.afterwards(lambda: self.reserved.pop(transaction, None))
 
     def succeed(self) -> None:
         """Let the unit's changes of memory happen."""
