@@ -20,11 +20,11 @@ class Work:
         self.book = book
         self.cursor = cursor
         self.reserved: dict[TransactionId, TransactionRecord] = {}
-        """Reservations that wait for their signature, so that nobody reads them back; complete or not."""
+        """Reservations at hand until their signature comes. A cache: what is missing is read from the file."""
         self._effects: list[Callable[[], object]] = []
 
     def afterwards(self, effect: Callable[[], object]) -> None:
-        """Run `effect` once the unit's savepoint is released; it must not fail."""
+        """Run `effect` once the unit has succeeded; it must not fail."""
         self._effects.append(effect)
 
     def write_event(

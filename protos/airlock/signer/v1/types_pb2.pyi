@@ -44,7 +44,7 @@ class _SlotStateEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._Enum
     SLOT_STATE_RELEASED: _SlotState.ValueType  # 6
     """No signature ever left; the nonce is reused and the budget returned."""
     SLOT_STATE_REPLACED: _SlotState.ValueType  # 7
-    """Another transaction with the same nonce (an authorised replacement) is final; this one can never be included."""
+    """Another transaction with the same nonce is final: a replacement, or one that was not signed here."""
     SLOT_STATE_CANCELLED: _SlotState.ValueType  # 8
     """An authorised cancellation with the same nonce is final; this one can never be included."""
 
@@ -65,7 +65,7 @@ SLOT_STATE_FINAL: SlotState.ValueType  # 5
 SLOT_STATE_RELEASED: SlotState.ValueType  # 6
 """No signature ever left; the nonce is reused and the budget returned."""
 SLOT_STATE_REPLACED: SlotState.ValueType  # 7
-"""Another transaction with the same nonce (an authorised replacement) is final; this one can never be included."""
+"""Another transaction with the same nonce is final: a replacement, or one that was not signed here."""
 SLOT_STATE_CANCELLED: SlotState.ValueType  # 8
 """An authorised cancellation with the same nonce is final; this one can never be included."""
 global___SlotState = SlotState
