@@ -20,7 +20,7 @@ class Work:
         self.book = book
         self.cursor = cursor
         self.reserved: dict[TransactionId, TransactionRecord] = {}
-        """Reservations at hand until their signature comes. A cache: what is missing is read from the file."""
+        """Reservations at hand until their signature comes. A cache: the file has them all."""
         self._effects: list[Callable[[], object]] = []
 
     def afterwards(self, effect: Callable[[], object]) -> None:
