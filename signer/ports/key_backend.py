@@ -31,6 +31,14 @@ class KeyBackend(Protocol):
         """Make sure that the key of `account` is there and is the pinned one. Signs nothing."""
         ...
 
+    async def adopt(self, account: AccountId) -> None:
+        """Begin to hold the key of an account that the settings do not name: the successor in a rotation.
+
+        The backend finds it by its own convention (Vault: the envelope of that account; dev: a public test
+        account) and checks it as `check` does. Doing it again changes nothing.
+        """
+        ...
+
     async def sign_evm(self, account: AccountId, transaction: UnsignedEvmTransaction) -> EvmSignature:
         """Sign an EIP-1559 transaction. Low-s, y parity 0 or 1."""
         ...

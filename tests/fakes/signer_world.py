@@ -84,6 +84,9 @@ class FakeBackend:
             r=int.from_bytes(raw[:32], "big"), s=int.from_bytes(raw[32:64], "big"), y_parity=raw[64]
         )
 
+    async def adopt(self, account: AccountId) -> None:
+        """Holds every key already."""
+
     async def sign_solana(self, account: AccountId, message: bytes) -> bytes:
         raise NotImplementedError
 

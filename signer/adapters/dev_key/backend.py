@@ -12,6 +12,7 @@ from typing_extensions import override
 from signer.adapters.dev_key.base58 import base58
 from signer.adapters.dev_key.derivation import ethereum_key, solana_key
 from signer.adapters.dev_key.key_file import read_key_file
+from signer.adapters.dev_key.public_accounts import public_index
 from signer.decode.evm.envelope import signing_hash
 from signer.decode.evm.recovery import address_of_public_key
 from signer.domain.accounts import AccountId, ChainName, address_of, chain_of, evm_chain_id
@@ -71,6 +72,12 @@ class DevKeyBackend:
             raise BrokenError(FailReason.BROKEN, f"the dev backend holds no key for {account}")
         if self._address(account) != address_of(account):
             raise BrokenError(FailReason.BROKEN, f"the dev backend holds another key than that of {account}")
+
+    async def adopt(self, account: AccountId) -> None:
+        """Hold a public test account, too. Raises ConfigurationError for any other."""
+        if account not in self._evm:
+            require_local(account)
+            self._evm[account] = PrivateKey(ethereum_key(public_index(account)))
 
     async def sign_evm(self, account: AccountId, transaction: UnsignedEvmTransaction) -> EvmSignature:
         """Sign; 20 microseconds, so it is done in the event loop. libsecp256k1 gives low-s only."""
