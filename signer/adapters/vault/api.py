@@ -12,7 +12,7 @@ Body: TypeAlias = Mapping[str, object]
 class VaultRefusedError(SignerError):
     """Vault understood the request and said no to its content (400, 404, 405, 412).
 
-    `texts` are Vault's own errors. The caller knows what they mean and raises something that a person can act on.
+    `texts` are Vault's own errors. The caller knows what they mean and raises what a person can act on.
     """
 
     def __init__(self, path: str, status: int, texts: tuple[str, ...]) -> None:
@@ -33,11 +33,12 @@ class Wrapped:
 class VaultApi(Protocol):
     """Requests to one Vault under one login; `path` is without `v1/`, for example `transit/keys/NAME`.
 
-    Every method raises VaultRefusedError for what Vault says no to, and UnavailableError with a reason of its
-    own for what may pass: VAULT_UNREACHABLE (no connection, other certificate, redirect), VAULT_SLOW (no answer
-    in time), VAULT_SEALED, VAULT_STANDBY, VAULT_RATE_LIMITED, VAULT_FAULTY (HTML, 5xx, too long, no JSON),
-    VAULT_FORBIDDEN (the role lacks the capability), VAULT_LOGGED_OUT (token revoked or expired, login failed).
-    Nothing was signed or changed then, except after VAULT_SLOW and VAULT_UNREACHABLE, where a write may have happened.
+    Every method raises VaultRefusedError for what Vault says no to, and UnavailableError with a reason of
+    its own for what may pass: VAULT_UNREACHABLE (no connection, other certificate, redirect), VAULT_SLOW (no
+    answer in time), VAULT_SEALED, VAULT_STANDBY, VAULT_RATE_LIMITED, VAULT_FAULTY (HTML, 5xx, too long, no
+    JSON), VAULT_FORBIDDEN (the role lacks the capability), VAULT_LOGGED_OUT (token revoked or expired, login
+    failed). Nothing was signed or changed then, except after VAULT_SLOW and VAULT_UNREACHABLE, where a write
+    may have happened.
     """
 
     async def read(self, path: str) -> Mapping[str, object] | None:
