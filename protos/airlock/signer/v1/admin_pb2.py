@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$protos/airlock/signer/v1/admin.proto\x12\x11\x61irlock.signer.v1\"/\n\x0cPauseRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"(\n\rPauseResponse\x12\x17\n\x0fpaused_accounts\x18\x01 \x03(\t\" \n\rResumeRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\")\n\x0eResumeResponse\x12\x17\n\x0fpaused_accounts\x18\x01 \x03(\t\"&\n\x13ReloadPolicyRequest\x12\x0f\n\x07\x64ry_run\x18\x01 \x01(\x08\"I\n\x14ReloadPolicyResponse\x12\x1c\n\x14previous_policy_hash\x18\x01 \x01(\t\x12\x13\n\x0bpolicy_hash\x18\x02 \x01(\t\"8\n\x16ReconcileNoncesRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\r\n\x05\x61pply\x18\x02 \x01(\x08\"\xa7\x01\n\x17ReconcileNoncesResponse\x12\x1a\n\x12\x63hain_nonce_latest\x18\x01 \x01(\x04\x12\x1d\n\x15\x63hain_nonce_finalized\x18\x02 \x01(\x04\x12\x19\n\x11ledger_next_nonce\x18\x03 \x01(\x04\x12\x13\n\x0b\x66ree_nonces\x18\x04 \x03(\x04\x12\x10\n\x08\x66indings\x18\x05 \x03(\t\x12\x0f\n\x07\x61pplied\x18\x06 \x01(\x08\"\xd6\x01\n\x14RotateAccountRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12:\n\x04step\x18\x02 \x01(\x0e\x32,.airlock.signer.v1.RotateAccountRequest.Step\x12\x11\n\temergency\x18\x03 \x01(\x08\"^\n\x04Step\x12\x14\n\x10STEP_UNSPECIFIED\x10\x00\x12\x0e\n\nSTEP_BEGIN\x10\x01\x12\x0f\n\x0bSTEP_STATUS\x10\x02\x12\x0f\n\x0bSTEP_FINISH\x10\x03\x12\x0e\n\nSTEP_ABORT\x10\x04\"P\n\x15RotateAccountResponse\x12\x13\n\x0bnew_account\x18\x01 \x01(\t\x12\x10\n\x08progress\x18\x02 \x03(\t\x12\x10\n\x08\x66inished\x18\x03 \x01(\x08\"+\n\x12VerifyAuditRequest\x12\x15\n\rfrom_sequence\x18\x01 \x01(\x04\"J\n\x13VerifyAuditResponse\x12\x0f\n\x07records\x18\x01 \x01(\x04\x12\x11\n\thead_hash\x18\x02 \x01(\t\x12\x0f\n\x07problem\x18\x03 \x01(\t2\xaf\x04\n\x05\x41\x64min\x12J\n\x05Pause\x12\x1f.airlock.signer.v1.PauseRequest\x1a .airlock.signer.v1.PauseResponse\x12M\n\x06Resume\x12 .airlock.signer.v1.ResumeRequest\x1a!.airlock.signer.v1.ResumeResponse\x12_\n\x0cReloadPolicy\x12&.airlock.signer.v1.ReloadPolicyRequest\x1a\'.airlock.signer.v1.ReloadPolicyResponse\x12h\n\x0fReconcileNonces\x12).airlock.signer.v1.ReconcileNoncesRequest\x1a*.airlock.signer.v1.ReconcileNoncesResponse\x12\x62\n\rRotateAccount\x12\'.airlock.signer.v1.RotateAccountRequest\x1a(.airlock.signer.v1.RotateAccountResponse\x12\\\n\x0bVerifyAudit\x12%.airlock.signer.v1.VerifyAuditRequest\x1a&.airlock.signer.v1.VerifyAuditResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$protos/airlock/signer/v1/admin.proto\x12\x11\x61irlock.signer.v1\"/\n\x0cPauseRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"(\n\rPauseResponse\x12\x17\n\x0fpaused_accounts\x18\x01 \x03(\t\" \n\rResumeRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\")\n\x0eResumeResponse\x12\x17\n\x0fpaused_accounts\x18\x01 \x03(\t\"&\n\x13ReloadPolicyRequest\x12\x0f\n\x07\x64ry_run\x18\x01 \x01(\x08\"I\n\x14ReloadPolicyResponse\x12\x1c\n\x14previous_policy_hash\x18\x01 \x01(\t\x12\x13\n\x0bpolicy_hash\x18\x02 \x01(\t\"8\n\x16ReconcileNoncesRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\r\n\x05\x61pply\x18\x02 \x01(\x08\"\xa7\x01\n\x17ReconcileNoncesResponse\x12\x1a\n\x12\x63hain_nonce_latest\x18\x01 \x01(\x04\x12\x1d\n\x15\x63hain_nonce_finalized\x18\x02 \x01(\x04\x12\x19\n\x11ledger_next_nonce\x18\x03 \x01(\x04\x12\x13\n\x0b\x66ree_nonces\x18\x04 \x03(\x04\x12\x10\n\x08\x66indings\x18\x05 \x03(\t\x12\x0f\n\x07\x61pplied\x18\x06 \x01(\x08\"\xeb\x01\n\x14RotateAccountRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12:\n\x04step\x18\x02 \x01(\x0e\x32,.airlock.signer.v1.RotateAccountRequest.Step\x12\x11\n\temergency\x18\x03 \x01(\x08\x12\x13\n\x0bnew_account\x18\x04 \x01(\t\"^\n\x04Step\x12\x14\n\x10STEP_UNSPECIFIED\x10\x00\x12\x0e\n\nSTEP_BEGIN\x10\x01\x12\x0f\n\x0bSTEP_STATUS\x10\x02\x12\x0f\n\x0bSTEP_FINISH\x10\x03\x12\x0e\n\nSTEP_ABORT\x10\x04\"_\n\x15RotateAccountResponse\x12\x13\n\x0bnew_account\x18\x01 \x01(\t\x12\x10\n\x08progress\x18\x02 \x03(\t\x12\x10\n\x08\x66inished\x18\x03 \x01(\x08\x12\r\n\x05swept\x18\x04 \x01(\x08\"+\n\x12VerifyAuditRequest\x12\x15\n\rfrom_sequence\x18\x01 \x01(\x04\"J\n\x13VerifyAuditResponse\x12\x0f\n\x07records\x18\x01 \x01(\x04\x12\x11\n\thead_hash\x18\x02 \x01(\t\x12\x0f\n\x07problem\x18\x03 \x01(\t2\xaf\x04\n\x05\x41\x64min\x12J\n\x05Pause\x12\x1f.airlock.signer.v1.PauseRequest\x1a .airlock.signer.v1.PauseResponse\x12M\n\x06Resume\x12 .airlock.signer.v1.ResumeRequest\x1a!.airlock.signer.v1.ResumeResponse\x12_\n\x0cReloadPolicy\x12&.airlock.signer.v1.ReloadPolicyRequest\x1a\'.airlock.signer.v1.ReloadPolicyResponse\x12h\n\x0fReconcileNonces\x12).airlock.signer.v1.ReconcileNoncesRequest\x1a*.airlock.signer.v1.ReconcileNoncesResponse\x12\x62\n\rRotateAccount\x12\'.airlock.signer.v1.RotateAccountRequest\x1a(.airlock.signer.v1.RotateAccountResponse\x12\\\n\x0bVerifyAudit\x12%.airlock.signer.v1.VerifyAuditRequest\x1a&.airlock.signer.v1.VerifyAuditResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,15 +48,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECONCILENONCESRESPONSE']._serialized_start=401
   _globals['_RECONCILENONCESRESPONSE']._serialized_end=568
   _globals['_ROTATEACCOUNTREQUEST']._serialized_start=571
-  _globals['_ROTATEACCOUNTREQUEST']._serialized_end=785
-  _globals['_ROTATEACCOUNTREQUEST_STEP']._serialized_start=691
-  _globals['_ROTATEACCOUNTREQUEST_STEP']._serialized_end=785
-  _globals['_ROTATEACCOUNTRESPONSE']._serialized_start=787
-  _globals['_ROTATEACCOUNTRESPONSE']._serialized_end=867
-  _globals['_VERIFYAUDITREQUEST']._serialized_start=869
-  _globals['_VERIFYAUDITREQUEST']._serialized_end=912
-  _globals['_VERIFYAUDITRESPONSE']._serialized_start=914
-  _globals['_VERIFYAUDITRESPONSE']._serialized_end=988
-  _globals['_ADMIN']._serialized_start=991
-  _globals['_ADMIN']._serialized_end=1550
+  _globals['_ROTATEACCOUNTREQUEST']._serialized_end=806
+  _globals['_ROTATEACCOUNTREQUEST_STEP']._serialized_start=712
+  _globals['_ROTATEACCOUNTREQUEST_STEP']._serialized_end=806
+  _globals['_ROTATEACCOUNTRESPONSE']._serialized_start=808
+  _globals['_ROTATEACCOUNTRESPONSE']._serialized_end=903
+  _globals['_VERIFYAUDITREQUEST']._serialized_start=905
+  _globals['_VERIFYAUDITREQUEST']._serialized_end=948
+  _globals['_VERIFYAUDITRESPONSE']._serialized_start=950
+  _globals['_VERIFYAUDITRESPONSE']._serialized_end=1024
+  _globals['_ADMIN']._serialized_start=1027
+  _globals['_ADMIN']._serialized_end=1586
 # @@protoc_insertion_point(module_scope)

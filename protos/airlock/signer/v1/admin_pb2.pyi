@@ -213,19 +213,23 @@ class RotateAccountRequest(google.protobuf.message.Message):
     ACCOUNT_FIELD_NUMBER: builtins.int
     STEP_FIELD_NUMBER: builtins.int
     EMERGENCY_FIELD_NUMBER: builtins.int
+    NEW_ACCOUNT_FIELD_NUMBER: builtins.int
     account: builtins.str
     """CAIP-10 account to be replaced."""
     step: global___RotateAccountRequest.Step.ValueType
     emergency: builtins.bool
     """The key may have leaked: highest value first, fee cap raised as the policy says."""
+    new_account: builtins.str
+    """CAIP-10 account that takes over, for STEP_BEGIN; its key is there already, its chain is the old account's."""
     def __init__(
         self,
         *,
         account: builtins.str = ...,
         step: global___RotateAccountRequest.Step.ValueType = ...,
         emergency: builtins.bool = ...,
+        new_account: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["account", b"account", "emergency", b"emergency", "step", b"step"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["account", b"account", "emergency", b"emergency", "new_account", b"new_account", "step", b"step"]) -> None: ...
 
 global___RotateAccountRequest = RotateAccountRequest
 
@@ -236,10 +240,13 @@ class RotateAccountResponse(google.protobuf.message.Message):
     NEW_ACCOUNT_FIELD_NUMBER: builtins.int
     PROGRESS_FIELD_NUMBER: builtins.int
     FINISHED_FIELD_NUMBER: builtins.int
+    SWEPT_FIELD_NUMBER: builtins.int
     new_account: builtins.str
     """CAIP-10 account that takes over."""
     finished: builtins.bool
     """Whether the old account is retired."""
+    swept: builtins.bool
+    """Whether everything but the dust that `progress` lists is at the new account, final on the chain."""
     @property
     def progress(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """What has been done and what is left, one line each, for people."""
@@ -250,8 +257,9 @@ class RotateAccountResponse(google.protobuf.message.Message):
         new_account: builtins.str = ...,
         progress: collections.abc.Iterable[builtins.str] | None = ...,
         finished: builtins.bool = ...,
+        swept: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["finished", b"finished", "new_account", b"new_account", "progress", b"progress"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["finished", b"finished", "new_account", b"new_account", "progress", b"progress", "swept", b"swept"]) -> None: ...
 
 global___RotateAccountResponse = RotateAccountResponse
 

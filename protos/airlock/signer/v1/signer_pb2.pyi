@@ -107,6 +107,7 @@ class Account(google.protobuf.message.Message):
     PAUSE_REASON_FIELD_NUMBER: builtins.int
     GRANTED_METHODS_FIELD_NUMBER: builtins.int
     SUCCESSOR_FIELD_NUMBER: builtins.int
+    SWEPT_FIELD_NUMBER: builtins.int
     account: builtins.str
     """CAIP-10."""
     wallet: builtins.str
@@ -120,6 +121,10 @@ class Account(google.protobuf.message.Message):
     """Why it is paused; empty otherwise."""
     successor: builtins.str
     """Account that takes over after a rotation, CAIP-10; empty otherwise."""
+    swept: builtins.bool
+    """Set while DRAINING once everything but dust is at the successor, final on the chain; goes back when
+    something arrives late.
+    """
     @property
     def granted_methods(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """gRPC method names of this service that the client may call for it."""
@@ -135,8 +140,9 @@ class Account(google.protobuf.message.Message):
         pause_reason: builtins.str = ...,
         granted_methods: collections.abc.Iterable[builtins.str] | None = ...,
         successor: builtins.str = ...,
+        swept: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["account", b"account", "backend", b"backend", "granted_methods", b"granted_methods", "pause_reason", b"pause_reason", "state", b"state", "successor", b"successor", "wallet", b"wallet", "wallet_position", b"wallet_position"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["account", b"account", "backend", b"backend", "granted_methods", b"granted_methods", "pause_reason", b"pause_reason", "state", b"state", "successor", b"successor", "swept", b"swept", "wallet", b"wallet", "wallet_position", b"wallet_position"]) -> None: ...
 
 global___Account = Account
 
