@@ -1,7 +1,8 @@
 """Fixtures of the test bed, and the counts by folder; refuses to start what no test asked for.
 
 `anvil` is a bare chain of its own for each test. Asking for `world` too puts Uniswap on it; `rpc_proxy`
-stands in front of it. `bed` is everything at once.
+stands in front of it. `bed` is everything at once. `vault_server` is one Vault for all tests, each of which
+uses names of its own on it; `own_vault_server` is for those that seal, stall or kill it.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -17,6 +18,7 @@ from tests.testbed.parts import require
 from tests.testbed.postgres import PostgresServer, postgres_server
 from tests.testbed.rpc_proxy import RpcProxy
 from tests.testbed.uniswap import UniswapState, World
+from tests.testbed.vault import VaultServer
 
 # A slow machine is not a failure: no test here judges by the clock.
 settings.register_profile("airlock", deadline=None)
@@ -59,6 +61,20 @@ async def rpc_proxy(anvil: Anvil) -> AsyncIterator[RpcProxy]:
 async def postgres_dsn(postgres: PostgresServer) -> AsyncIterator[str]:
     async with postgres.database() as dsn:
         yield dsn
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def vault_server() -> AsyncIterator[VaultServer]:
+    require("vault")
+    async with VaultServer() as server:
+        yield server
+
+
+@pytest_asyncio.fixture
+async def own_vault_server() -> AsyncIterator[VaultServer]:
+    require("vault")
+    async with VaultServer() as server:
+        yield server
 
 
 @pytest_asyncio.fixture

@@ -26,7 +26,7 @@ def main() -> int:
             "install python3.11 python3.11-venv`) and name it, as in `make PYTHON=python3.11 test`"
         )
     # After the check: these files use the syntax of 3.11.
-    from tests.testbed import download, environment, packages  # noqa: PLC0415
+    from tests.testbed import download, environment, packages, vault_binary  # noqa: PLC0415
 
     try:
         _lock(ROOT / ".airlock")
@@ -34,6 +34,7 @@ def main() -> int:
         if sys.argv[1:] != ["environment"]:
             _lock(packages.cache_dir())
             download.fetch_missing(_say)
+            vault_binary.build_if_missing(_say)
     except (download.MissingToolError, OSError, ValueError, subprocess.TimeoutExpired) as problem:
         return _fail(str(problem))
     return 0

@@ -1,0 +1,292 @@
+"""A Vault server of its own: raft, TLS, an audit file, unsealed; refuses any address but 127.0.0.1.
+
+    async with VaultServer() as vault:
+        await vault.write("sys/mounts/transit", {"type": "transit"})
+
+It keeps its data for the life of the block, so that it can be killed and started again. The one unseal key
+and the root token are in memory only. No method is bound to an event loop: a server of the whole session can
+be used from every test.
+"""
+
+import json
+import os
+import shutil
+import signal
+import ssl
+import tempfile
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+import hvac
+import requests
+
+from signer.adapters.pki.authority import Authority
+from signer.adapters.system_clock import SystemClock
+from tests.testbed import vault_binary
+from tests.testbed.packages import Json
+from tests.testbed.processes import Child, free_port, until
+
+SERVER_URI = "spiffe://airlock.local/vault"
+_ACTIVE, _UNINITIALISED, _SEALED = 200, 501, 503
+_TIMEOUT = aiohttp.ClientTimeout(total=30)
+_CONFIGURATION = """
+storage "raft" {{
+  path                   = "{folder}/data"
+  node_id                = "one"
+  performance_multiplier = 1
+}}
+listener "tcp" {{
+  address         = "127.0.0.1:{port}"
+  cluster_address = "127.0.0.1:{cluster_port}"
+  tls_cert_file   = "{folder}/server.pem"
+  tls_key_file    = "{folder}/server.key"
+}}
+api_addr      = "https://127.0.0.1:{port}"
+cluster_addr  = "https://127.0.0.1:{cluster_port}"
+disable_mlock = true
+log_level     = "warn"
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What Vault answered, also when it said no; `body` is empty for 204."""
+
+    status: int
+    body: dict[str, Json]
+
+    @property
+    def data(self) -> dict[str, Json]:
+        data = self.body.get("data")
+        return data if isinstance(data, dict) else {}
+
+    @property
+    def errors(self) -> list[Json]:
+        errors = self.body.get("errors")
+        return errors if isinstance(errors, list) else []
+
+
+class VaultServer:
+    """One server. `audited=False` leaves it without an audit device, `initialised=False` empty and sealed."""
+
+    def __init__(self, *, audited: bool = True, initialised: bool = True) -> None:
+        self._audited, self._initialised = audited, initialised
+        self._stack = AsyncExitStack()
+        self._child: Child | None = None
+        self._unseal_key = ""
+        self.root_token = ""
+        self.url = ""
+        self.folder = Path()
+
+    async def __aenter__(self) -> Self:
+        binary = vault_binary.find()
+        if binary is None:
+            raise FileNotFoundError(
+                "vault is neither on PATH nor in the cache; `make test` builds it where Go is"
+            )
+        async with AsyncExitStack() as stack:
+            folder = tempfile.TemporaryDirectory(prefix="airlock-vault-", ignore_cleanup_errors=True)
+            self.folder = Path(stack.enter_context(folder))
+            self._write_configuration()
+            argv = [*_dies_with_us(), str(binary), "server", "-config", str(self.folder / "server.hcl")]
+            # What the machine's owner set for another Vault must not reach this one.
+            env = {name: "" for name in os.environ if name.startswith(("VAULT_", "BAO_"))}
+            self._child = Child(argv, log=self.folder / "server.log", env=env)
+            stack.push_async_callback(self._end)
+            self._child.start()
+            await until(self._answers, what="vault listens", every_s=0.05)
+            if self._initialised:
+                await self._initialise()
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    @property
+    def ca(self) -> Path:
+        """PEM of the authority that signed the listener's certificate."""
+        return self.folder / "ca.pem"
+
+    @property
+    def audit_log(self) -> Path:
+        """What the audit device writes."""
+        return self.folder / "audit.log"
+
+    @property
+    def unseal_key(self) -> str:
+        return self._unseal_key
+
+    @property
+    def pid(self) -> int:
+        return self._running.pid
+
+    def log(self) -> str:
+        """What the server wrote so far."""
+        return self._running.log()
+
+    # What can happen to a server.
+
+    async def seal(self) -> None:
+        """Vault answers 503 to everything from now on."""
+        await self.write("sys/seal")
+
+    async def unseal(self) -> None:
+        """And waits until it is active."""
+        await self._expect("PUT", "sys/unseal", {"key": self._unseal_key})
+        await until(self._is_active, what="vault is active", every_s=0.05)
+
+    async def restart(self) -> None:
+        """SIGTERM, start, unseal; same port, same data."""
+        await self._running.stop()
+        await self.start_again()
+
+    def kill(self) -> None:
+        """SIGKILL; `start_again` brings it back."""
+        self._running.kill()
+
+    async def start_again(self, *, unseal: bool = True) -> None:
+        """After `kill`: starts on the same port and data; sealed when `unseal` is False."""
+        self._running.start()
+        await until(self._answers, what="vault listens again", every_s=0.05)
+        if unseal:
+            await self.unseal()
+
+    def stall(self) -> None:
+        """SIGSTOP: connections are taken and nothing answers, until `resume`."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    # Requests. Paths are without `v1/`.
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Json] | None = None,
+        *,
+        token: str | None = None,
+        wrap_ttl_s: int | None = None,
+    ) -> Reply:
+        """One request, whatever the answer; as root unless `token` says otherwise ("" sends none)."""
+        headers = {"X-Vault-Request": "true"}
+        used = self.root_token if token is None else token
+        headers |= {"X-Vault-Token": used} if used else {}
+        headers |= {} if wrap_ttl_s is None else {"X-Vault-Wrap-TTL": str(wrap_ttl_s)}
+        url = f"{self.url}/v1/{path}"
+        context = ssl.create_default_context(cafile=self.ca)
+        async with (
+            aiohttp.ClientSession(timeout=_TIMEOUT) as session,
+            session.request(method, url, json=body, headers=headers, ssl=context) as response,
+        ):
+            text = await response.text()
+            return Reply(status=response.status, body=json.loads(text) if text.strip() else {})
+
+    async def read(self, path: str, *, token: str | None = None) -> dict[str, Json]:
+        """GET; the `data` of the answer. AssertionError when Vault says no."""
+        return (await self._expect("GET", path, token=token)).data
+
+    async def list(self, path: str, *, token: str | None = None) -> list[Json]:
+        """LIST; the `keys` of the answer, none when there is nothing."""
+        reply = await self.request("LIST", path, token=token)
+        keys = reply.data.get("keys")
+        return keys if isinstance(keys, list) else []
+
+    async def write(
+        self, path: str, body: dict[str, Json] | None = None, *, token: str | None = None
+    ) -> dict[str, Json]:
+        """POST; the `data` of the answer. AssertionError when Vault says no."""
+        return (await self._expect("POST", path, body or {}, token=token)).data
+
+    async def delete(self, path: str, *, token: str | None = None) -> None:
+        """DELETE. AssertionError when Vault says no."""
+        await self._expect("DELETE", path, token=token)
+
+    async def token(self, *policies: str, ttl: str = "1h", **options: Json) -> str:
+        """A new token with these policies; `options` as for auth/token/create, such as `num_uses=1`."""
+        body: dict[str, Json] = {"policies": list(policies), "ttl": ttl, "no_parent": True, **options}
+        auth = (await self._expect("POST", "auth/token/create", body)).body["auth"]
+        assert isinstance(auth, dict)
+        return str(auth["client_token"])
+
+    async def wrapped(self, path: str, body: dict[str, Json] | None = None, *, ttl_s: int = 300) -> str:
+        """POST as root; the wrapping token under which the answer waits."""
+        reply = await self.request("POST", path, body or {}, wrap_ttl_s=ttl_s)
+        info = reply.body.get("wrap_info")
+        assert isinstance(info, dict), f"not wrapped: {reply.status} {reply.errors}"
+        return str(info["token"])
+
+    def client(self, token: str | None = None) -> hvac.Client:
+        """A plain hvac client, for comparisons; synchronous, and never through a proxy of the machine."""
+        session = requests.Session()
+        session.trust_env = False
+        session.verify = str(self.ca)  # hvac's own `verify` is not looked at beside a session
+        return hvac.Client(url=self.url, token=self.root_token if token is None else token, session=session)
+
+    async def _expect(
+        self, method: str, path: str, body: dict[str, Json] | None = None, *, token: str | None = None
+    ) -> Reply:
+        reply = await self.request(method, path, body, token=token)
+        assert reply.status in {200, 204}, f"{method} {path}: {reply.status} {reply.errors}"
+        return reply
+
+    @property
+    def _running(self) -> Child:
+        assert self._child is not None, "the server was not started"
+        return self._child
+
+    def _write_configuration(self) -> None:
+        authority = Authority(name="Airlock test CA of Vault", now=SystemClock().now())
+        server = authority.server(uri=SERVER_URI, hosts=["127.0.0.1", "localhost"])
+        (self.folder / "ca.pem").write_bytes(authority.own.certificate)
+        (self.folder / "server.pem").write_bytes(server.certificate)
+        (self.folder / "server.key").write_bytes(server.key)
+        (self.folder / "data").mkdir()
+        port = free_port()
+        self.url = f"https://127.0.0.1:{port}"
+        text = _CONFIGURATION.format(folder=self.folder, port=port, cluster_port=free_port())
+        (self.folder / "server.hcl").write_text(text, encoding="utf-8")
+
+    async def _initialise(self) -> None:
+        body: dict[str, Json] = {"secret_shares": 1, "secret_threshold": 1}
+        reply = await self._expect("PUT", "sys/init", body)
+        keys = reply.body["keys_base64"]
+        assert isinstance(keys, list)
+        self._unseal_key, self.root_token = str(keys[0]), str(reply.body["root_token"])
+        await self.unseal()
+        if self._audited:
+            options: dict[str, Json] = {"file_path": str(self.audit_log)}
+            await self.write("sys/audit/file", {"type": "file", "options": options})
+
+    async def _answers(self) -> bool:
+        if self._running.returncode is not None:
+            raise AssertionError(f"vault ended at its start: {self.log()}")
+        return await self._health() in {_ACTIVE, _UNINITIALISED, _SEALED, 429}
+
+    async def _is_active(self) -> bool:
+        return await self._health() == _ACTIVE
+
+    async def _health(self) -> int:
+        try:
+            return (await self.request("GET", "sys/health", token="")).status
+        except (aiohttp.ClientError, OSError):
+            return 0
+
+    async def _end(self) -> None:
+        # Nothing of it is kept, and a stalled server would not hear a SIGTERM.
+        self._running.kill()
+
+
+def _dies_with_us() -> list[str]:
+    """A prefix that ends the server when this process is killed itself; not every system has it."""
+    setpriv = shutil.which("setpriv")
+    return [] if setpriv is None else [setpriv, "--pdeathsig", "KILL"]
