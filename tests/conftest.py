@@ -1,8 +1,10 @@
 """Fixtures of the test bed, and the counts by folder; refuses to start what no test asked for.
 
 `anvil` is a bare chain of its own for each test. Asking for `world` too puts Uniswap on it; `rpc_proxy`
-stands in front of it. `bed` is everything at once. `vault_server` is one Vault for all tests, each of which
-uses names of its own on it; `own_vault_server` is for those that seal, stall or kill it.
+stands in front of it. `bed` is everything at once.
+
+`vault_server` is one Vault for all tests, each of which uses names of its own on it; `airlock_vault` is the
+same with Airlock's mounts and keys; `own_vault_server` is for the tests that seal, stall or kill it.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -19,6 +21,7 @@ from tests.testbed.postgres import PostgresServer, postgres_server
 from tests.testbed.rpc_proxy import RpcProxy
 from tests.testbed.uniswap import UniswapState, World
 from tests.testbed.vault import VaultServer
+from tests.testbed.vault_ground import lay_ground
 
 # A slow machine is not a failure: no test here judges by the clock.
 settings.register_profile("airlock", deadline=None)
@@ -68,6 +71,12 @@ async def vault_server() -> AsyncIterator[VaultServer]:
     require("vault")
     async with VaultServer() as server:
         yield server
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def airlock_vault(vault_server: VaultServer) -> VaultServer:
+    await lay_ground(vault_server)
+    return vault_server
 
 
 @pytest_asyncio.fixture
