@@ -17,6 +17,8 @@ from trader.adapters.postgres.embedded import embedded_server
 from trader.adapters.postgres.migrate import migrate
 from trader.adapters.postgres.order_store import PostgresOrderStore
 from trader.adapters.postgres.pool import open_database
+from trader.adapters.secrets.keeper import Keeper
+from trader.adapters.secrets.resolver import Resolver, vault_secrets
 from trader.adapters.signer_client.channel import SignerTarget, TlsFiles
 from trader.adapters.signer_client.client import SignerClient, signer_client
 from trader.adapters.system_clock import SystemClock
@@ -35,7 +37,7 @@ from trader.engine.worker import Worker
 from trader.ports.order_store import PortfolioLimits
 from trader.ports.price_feed import Pair
 from trader.ports.venue import Venue
-from trader.settings import Settings, StrategySettings, secret
+from trader.settings import Settings, StrategySettings
 from trader.strategy.momentum import MomentumRules
 
 log: FilteringBoundLogger = structlog.get_logger("trader")
@@ -54,6 +56,7 @@ class Office:
     store: PostgresOrderStore
     node: EvmNode
     signer: SignerClient
+    keeper: Keeper
 
     @property
     def wallet(self) -> WalletId:
@@ -93,11 +96,13 @@ async def open_office(settings: Settings) -> AsyncIterator[Office]:
     """Everything opened, nothing started."""
     clock = SystemClock()
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(open_store(settings))
-        url = secret(settings.chain.rpc_url).get_secret_value()
+        keeper = await stack.enter_async_context(open_secrets(settings))
+        store = await stack.enter_async_context(open_store(settings, keeper))
+        url = await keeper.value(settings.chain.rpc_url)
         node = await stack.enter_async_context(
             evm_node(url, clock, timeout_ms=settings.chain.request_timeout_ms)
         )
+        await keeper.watch("chain.rpc_url", settings.chain.rpc_url, node.use)
         signer = await stack.enter_async_context(
             signer_client(signer_target(settings), deadline_ms=settings.signer.deadline_ms)
         )
@@ -110,22 +115,33 @@ async def open_office(settings: Settings) -> AsyncIterator[Office]:
             approvals=Erc20Approvals(settings.venues.approval_gas_limit),
             config=engine_config(settings),
         )
-        yield Office(settings=settings, desk=desk, store=store, node=node, signer=signer)
+        yield Office(settings=settings, desk=desk, store=store, node=node, signer=signer, keeper=keeper)
 
 
 @asynccontextmanager
-async def open_store(settings: Settings) -> AsyncIterator[PostgresOrderStore]:
+async def open_store(settings: Settings, supplied: Keeper | None = None) -> AsyncIterator[PostgresOrderStore]:
     """The database alone, its schema brought up to date."""
     async with AsyncExitStack() as stack:
+        keeper = supplied if supplied is not None else await stack.enter_async_context(open_secrets(settings))
+        configured = settings.database.dsn or ""
         if settings.database.embedded is not None:
             dsn = await stack.enter_async_context(embedded_server(settings.database.embedded))
         else:
-            dsn = secret(settings.database.dsn or "").get_secret_value()
+            dsn = await keeper.value(configured)
         database = await stack.enter_async_context(
             open_database(dsn, connections=settings.database.connections)
         )
+        await keeper.watch("database.dsn", configured, database.use)
         await migrate(database)
         yield PostgresOrderStore(database)
+
+
+@asynccontextmanager
+async def open_secrets(settings: Settings) -> AsyncIterator[Keeper]:
+    """Where references to secrets are looked up."""
+    vault = None if settings.vault is None else vault_secrets(settings.vault, SystemClock())
+    async with Resolver(vault) as resolver:
+        yield Keeper(resolver)
 
 
 async def prepare(office: Office) -> None:
@@ -196,6 +212,7 @@ def _tasks(office: Office, feed: PoolPrices, *, live: bool) -> Mapping[str, Task
     tasks: dict[str, Task] = {
         f"worker-{number}": Worker(office.desk, f"{me}-{number}").run for number in range(engine.workers)
     }
+    tasks["secrets"] = office.keeper.run
     tasks["reconcile"] = Reconciler(
         office.desk, office.wallet, office.assets, every_ms=engine.reconcile_every_ms
     ).run

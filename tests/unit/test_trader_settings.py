@@ -6,7 +6,7 @@ import pytest
 
 from trader.domain.errors import ConfigurationError
 from trader.domain.toml_lines import line_of, spell
-from trader.settings import load, secret
+from trader.settings import load
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "docs" / "trader.example.toml"
 
@@ -36,7 +36,7 @@ def test_the_example_is_valid_and_its_paths_are_absolute(tmp_path: Path) -> None
         ("max_slippage_bps = 50", "max_slippage_bps = 101", "strategies[0].max_slippage_bps", "100"),
         ("lease_ms = 60000", "lease_ms = 1000", "settings", "at least 20000"),
         ('base = "WETH"', 'base = "WBTC"', "settings", "'WBTC' is no asset"),
-        ('dsn = "file:secrets/dsn"', 'dsn = "postgresql://u:hunter2@h/d"', "database.dsn", "password"),
+        ('dsn = "file:secrets/dsn"', 'dsn = "postgresql://u:hunter2@h/d"', "database.dsn", "file:PATH"),
         ('dsn = "file:secrets/dsn"', 'dsn = "mysql://h/d"', "database.dsn", "postgresql://"),
         ('ca_file = "pki/ca.pem"', "", "signer", "mutual TLS"),
         ('rpc_url = "https://', 'rpc_url = "ftp://', "chain.rpc_url", "http://"),
@@ -68,16 +68,56 @@ def test_a_file_that_is_not_there_or_not_toml_is_named(tmp_path: Path) -> None:
             load(path)
 
 
-def test_a_secret_is_the_first_line_of_its_file_and_never_shown(tmp_path: Path) -> None:
-    path = tmp_path / "dsn"
-    path.write_text("postgresql://u:hunter2@h/d\nnext\n", encoding="utf-8")
-    found = secret(f"file:{path}")
+@pytest.mark.parametrize(
+    ("old", "new", "kind"),
+    [
+        ("workers = 4", 'workers = 4\nprivate_key = "0x' + "ab" * 32 + '"', "a private key"),
+        ("workers = 4", 'workers = 4\nseed = "' + "test " * 11 + 'junk"', "a mnemonic"),
+        ("workers = 4", 'workers = 4\ntoken = "hvs.' + "Aa1" * 10 + '"', "a Vault token"),
+        ("https://ethereum-node.internal", "https://user@ethereum-node.internal", "an access key"),
+        ("https://ethereum-node.internal", "https://u:hunter2@ethereum-node.internal", "a password"),
+        ("https://ethereum-node.internal", "https://node.internal/v2/" + "k3Y" * 9, "an access key"),
+        ("https://ethereum-node.internal", "https://node.internal/?key=" + "k3Y" * 9, "an access key"),
+        ('"file:secrets/dsn"', '"postgresql://u@h/d?password=hunter2"', "a password"),
+    ],
+)
+def test_a_secret_in_the_file_is_refused_with_its_line_and_not_shown(
+    tmp_path: Path, old: str, new: str, kind: str
+) -> None:
+    path = _changed(tmp_path, old, new)
+    with pytest.raises(ConfigurationError) as caught:
+        load(path)
 
-    assert found.get_secret_value() == "postgresql://u:hunter2@h/d"
-    assert "hunter2" not in repr(found)
-    for wrong in (tmp_path / "nothing", tmp_path):
-        with pytest.raises(ConfigurationError):
-            secret(f"file:{wrong}")
+    message = str(caught.value)
+    line = int(message.removeprefix(f"{path}:").partition(":")[0])
+    secret = new.splitlines()[-1].rpartition('= "')[2].strip('"')
+    assert kind in message
+    assert "vault:MOUNT/PATH#FIELD" in message
+    assert secret not in message
+    assert "hunter2" not in message
+    assert secret in path.read_text(encoding="utf-8").splitlines()[line - 1]
+
+
+def test_a_reference_to_vault_needs_a_vault(tmp_path: Path) -> None:
+    path = _changed(tmp_path, '"file:secrets/dsn"', '"vault:airlock-trader/postgres#dsn"')
+
+    with pytest.raises(ConfigurationError, match=r"database\.dsn: a vault: reference needs the \[vault\] table"):
+        load(path)
+
+
+def test_a_vault_has_one_login_and_paths_beside_the_file(tmp_path: Path) -> None:
+    table = """[vault]
+address = "https://vault.internal:8200"
+login = { certificate = { role = "airlock-trader", cert_file = "pki/a.pem", key_file = "pki/a.key" } }
+"""
+    settings = load(_changed(tmp_path, "[fees]", f"{table}\n[fees]"))
+    two = table.replace(" } }", ' }, jwt = { role = "r", token_file = "t" } }')
+
+    assert settings.vault is not None
+    assert settings.vault.login.certificate is not None
+    assert settings.vault.login.certificate.cert_file == tmp_path / "pki/a.pem"
+    with pytest.raises(ConfigurationError, match="exactly one of certificate, jwt and approle"):
+        load(_changed(tmp_path, "[fees]", f"{two}\n[fees]"))
 
 
 def test_lines_of_tables_and_arrays_are_found() -> None:

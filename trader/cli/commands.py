@@ -15,6 +15,7 @@ from trader.cli.wallets import release
 from trader.domain.errors import (
     ChainUnavailableError,
     ConfigurationError,
+    SecretsUnavailableError,
     SignerNotReadyError,
     SignerUnavailableError,
     StoreUnavailableError,
@@ -23,6 +24,7 @@ from trader.settings import Settings, load
 
 _OUT_OF_REACH = (
     ChainUnavailableError,
+    SecretsUnavailableError,
     StoreUnavailableError,
     SignerUnavailableError,
     SignerNotReadyError,

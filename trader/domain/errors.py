@@ -16,6 +16,10 @@ class ChainUnavailableError(TraderError):
     """The node is out of reach or answers nonsense. Says nothing about what happened to a transaction."""
 
 
+class SecretsUnavailableError(TraderError):
+    """Vault gave no answer, and nothing that is still good is at hand. It may come back."""
+
+
 class StoreUnavailableError(TraderError):
     """PostgreSQL gave no answer. What was asked is written whole or not at all: read before going on."""
 

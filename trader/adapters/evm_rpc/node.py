@@ -27,6 +27,10 @@ class EvmNode:
     def __init__(self, rpc: JsonRpc, clock: Clock) -> None:
         self._rpc, self._clock = rpc, clock
 
+    async def use(self, url: str) -> None:
+        """Ask there from now on: an access key in the URL was changed."""
+        self._rpc.use(url)
+
     async def chain_name(self) -> ChainName:
         """CAIP-2 name of the chain that the node follows."""
         return ChainName(f"eip155:{parse.quantity(await self._read('eth_chainId'), 'chain id')}")

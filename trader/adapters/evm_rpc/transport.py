@@ -39,10 +39,14 @@ class JsonRpc:
     """A node's HTTP endpoint as an async context manager; `timeout_ms` bounds each request."""
 
     def __init__(self, url: str, *, timeout_ms: int = 5_000) -> None:
-        self._url, self._place = url, urlsplit(url).netloc.rpartition("@")[2]
+        self.use(url)
         self._timeout = aiohttp.ClientTimeout(total=timeout_ms / MS_PER_S)
         self._ids = itertools.count(1)
         self._session: aiohttp.ClientSession | None = None
+
+    def use(self, url: str) -> None:
+        """Ask there from the next request on: an access key in it was changed."""
+        self._url, self._place = url, urlsplit(url).netloc.rpartition("@")[2]
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(timeout=self._timeout, headers=_JSON)

@@ -28,6 +28,13 @@ class Database:
     def __init__(self, pool: asyncpg.Pool, place: str) -> None:
         self._pool, self.place = pool, place
 
+    async def use(self, dsn: str) -> None:
+        """Connect with this DSN from now on: its password was changed. What runs now ends where it began."""
+        self.place = _place(dsn)
+        self._pool.set_connect_args(dsn, timeout=_CONNECT_TIMEOUT_S, command_timeout=_COMMAND_TIMEOUT_S)
+        with world_errors(self.place):
+            await self._pool.expire_connections()
+
     async def fetch(self, query: str, *arguments: object) -> Sequence[asyncpg.Record]:
         """All rows of a statement."""
         with world_errors(self.place):

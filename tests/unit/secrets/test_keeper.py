@@ -1,0 +1,66 @@
+"""Whoever uses a secret gets the new one when it changes, and keeps the old one while nobody answers."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+from pydantic import SecretStr
+
+from trader.adapters.secrets import keeper as module
+from trader.adapters.secrets.keeper import Keeper
+from trader.domain.errors import SecretsUnavailableError
+from trader.domain.secret_refs import SecretReference
+
+
+@dataclass
+class FakeSecrets:
+    value: str = "first"
+    away: bool = False
+    asked: list[SecretReference] = field(default_factory=list)
+
+    async def current(self, reference: SecretReference) -> SecretStr:
+        self.asked.append(reference)
+        if self.away:
+            raise SecretsUnavailableError("Vault is away")
+        return SecretStr(self.value)
+
+
+@pytest.fixture(autouse=True)
+def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LOOK_EVERY_MS", 1)
+
+
+async def test_a_change_reaches_its_user_once_and_an_outage_changes_nothing() -> None:
+    secrets, used, stop = FakeSecrets(), [], asyncio.Event()
+    keeper = Keeper(secrets)
+
+    async def use(value: str) -> None:
+        used.append(value)
+
+    await keeper.watch("database.dsn", "vault:mount/path#dsn", use)
+    running = asyncio.create_task(keeper.run(stop))
+    await _until_asked_again(secrets)
+    secrets.away = True
+    await _until_asked_again(secrets)
+    secrets.away, secrets.value = False, "second"
+    await _until_asked_again(secrets)
+    stop.set()
+    await running
+
+    assert used == ["second"]
+
+
+async def test_a_text_that_is_no_reference_is_itself_and_is_not_watched() -> None:
+    secrets = FakeSecrets()
+    keeper = Keeper(secrets)
+
+    assert await keeper.value("https://node.internal") == "https://node.internal"
+    assert await keeper.value("file:dsn") == "first"
+    assert len(secrets.asked) == 1
+
+
+async def _until_asked_again(secrets: FakeSecrets) -> None:
+    """Two questions later, what the first one led to is done."""
+    enough = len(secrets.asked) + 2
+    while len(secrets.asked) < enough:
+        await asyncio.sleep(0.001)

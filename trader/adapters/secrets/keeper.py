@@ -1,0 +1,70 @@
+"""Supplies the parts of the trader with secrets that change. Logs which one changed, and never shows it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import structlog
+from pydantic import SecretStr
+from structlog.typing import FilteringBoundLogger
+
+from trader.domain.errors import TraderError
+from trader.domain.secret_refs import is_reference, parse_reference
+from trader.engine.supervisor import pause
+from trader.ports.secrets import Secrets
+
+log: FilteringBoundLogger = structlog.get_logger("trader")
+
+Use: TypeAlias = Callable[[str], Awaitable[None]]
+
+_LOOK_EVERY_MS = 10_000
+
+
+@dataclass(slots=True, kw_only=True)
+class _Watched:
+    setting: str
+    text: str
+    use: Use
+    value: SecretStr = field(repr=False)
+
+
+class Keeper:
+    """Resolves settings, and hands what changed to whoever uses it."""
+
+    def __init__(self, secrets: Secrets) -> None:
+        self._secrets = secrets
+        self._watched: list[_Watched] = []
+
+    async def value(self, text: str) -> str:
+        """The text itself, or what it refers to. Raises as the Secrets port does."""
+        return (await self._resolved(text)).get_secret_value()
+
+    async def watch(self, setting: str, text: str, use: Use) -> None:
+        """Call `use` with each new value of a reference, while `run` runs."""
+        if is_reference(text):
+            value = await self._resolved(text)
+            self._watched.append(_Watched(setting=setting, text=text, use=use, value=value))
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Look at every reference now and then, which also renews what is leased."""
+        while not stop.is_set():
+            for watched in self._watched:
+                await self._look(watched)
+            await pause(stop, _LOOK_EVERY_MS)
+
+    async def _look(self, watched: _Watched) -> None:
+        try:
+            value = await self._resolved(watched.text)
+            if value == watched.value:
+                return
+            await watched.use(value.get_secret_value())
+        except TraderError as error:
+            # What was read before stays in use; it may well be good for a long time yet.
+            log.warning("secret.not_refreshed", setting=watched.setting, why=str(error))
+            return
+        watched.value = value
+        log.info("secret.changed", setting=watched.setting)
+
+    async def _resolved(self, text: str) -> SecretStr:
+        return await self._secrets.current(parse_reference(text)) if is_reference(text) else SecretStr(text)

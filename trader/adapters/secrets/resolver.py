@@ -1,0 +1,78 @@
+"""Every reference to a secret, whatever it points to. Needs Vault's driver only for a configured Vault."""
+
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from pydantic import SecretStr
+from typing_extensions import override
+
+from trader.adapters.secrets.files import read_secret_file
+from trader.domain.errors import ConfigurationError
+from trader.domain.secret_refs import FileReference, SecretReference
+from trader.ports.clock import Clock
+from trader.settings import VaultLoginSettings, VaultSettings
+
+if TYPE_CHECKING:
+    from trader.adapters.secrets.vault import VaultSecrets
+    from trader.adapters.secrets.vault_login import VaultLogin
+
+
+class Resolver(AbstractAsyncContextManager["Resolver"]):
+    """Implements the Secrets port. Files are read each time, so a changed file counts at once."""
+
+    def __init__(self, vault: "VaultSecrets | None" = None) -> None:
+        self._vault = vault
+
+    async def current(self, reference: SecretReference) -> SecretStr:
+        """See the port."""
+        if isinstance(reference, FileReference):
+            return read_secret_file(reference.path)
+        if self._vault is None:
+            raise ConfigurationError("a vault: reference needs the [vault] table in the settings")
+        return await self._vault.current(reference)
+
+    @override
+    async def __aenter__(self) -> Self:
+        return self
+
+    @override
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._vault is not None:
+            await self._vault.close()
+
+
+def vault_secrets(settings: VaultSettings, clock: Clock) -> "VaultSecrets":
+    """The Vault of the settings. Raises ConfigurationError when the extra `vault` is not installed."""
+    try:
+        from trader.adapters.secrets.vault import VaultSecrets  # noqa: PLC0415 - an extra of its own
+        from trader.adapters.secrets.vault_client import VaultPlace  # noqa: PLC0415 - as above
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"vault: {error.name} is missing; install it with `pip install airlock[trader,vault]`"
+        ) from None
+    place = VaultPlace(
+        address=settings.address,
+        ca_file=settings.ca_file,
+        namespace=settings.namespace,
+        timeout_ms=settings.timeout_ms,
+    )
+    return VaultSecrets(place, _login(settings.login), clock)
+
+
+def _login(ways: VaultLoginSettings) -> "VaultLogin":
+    from trader.adapters.secrets import vault_login as logins  # noqa: PLC0415 - as above
+
+    if (by := ways.certificate) is not None:
+        return logins.CertificateLogin(
+            mount=by.mount, role=by.role, cert_file=by.cert_file, key_file=by.key_file
+        )
+    if (jwt := ways.jwt) is not None:
+        return logins.JwtLogin(mount=jwt.mount, role=jwt.role, token_file=jwt.token_file)
+    if (approle := ways.approle) is not None:
+        return logins.AppRoleLogin(
+            mount=approle.mount, role_id=approle.role_id, secret_id_file=approle.secret_id_file
+        )
+    raise AssertionError("unreachable: the settings have exactly one login")

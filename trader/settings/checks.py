@@ -1,0 +1,68 @@
+"""What must fit together in a settings file, beyond what each key allows by itself. Raises nothing."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from trader.domain.ids import Address, WalletId, chain_of, erc20
+from trader.domain.secret_refs import VAULT
+
+if TYPE_CHECKING:
+    from trader.settings.model import Settings
+
+_BEST = "best"
+
+
+def problems(settings: "Settings") -> Iterable[str]:
+    """Each problem as one line that says what is allowed."""
+    yield from _asset_problems(settings)
+    yield from _strategy_problems(settings)
+    yield from _lease_problems(settings)
+    yield from _secret_problems(settings)
+
+
+def _asset_problems(settings: "Settings") -> Iterable[str]:
+    symbols = [asset.symbol for asset in settings.assets]
+    yield from (
+        f"assets: {symbol} occurs twice" for symbol in sorted({s for s in symbols if symbols.count(s) > 1})
+    )
+    chain = chain_of(WalletId(settings.wallet))
+    tokens = [erc20(chain, Address(asset.address)) for asset in settings.assets]
+    yield from (
+        f"assets: {token} occurs twice" for token in sorted({t for t in tokens if tokens.count(t) > 1})
+    )
+
+
+def _strategy_problems(settings: "Settings") -> Iterable[str]:
+    symbols = {asset.symbol for asset in settings.assets}
+    names = [strategy.name for strategy in settings.strategies]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f"strategies: the name {name} occurs twice"
+    for number, strategy in enumerate(settings.strategies):
+        place = f"strategies[{number}]"
+        for symbol in (strategy.base, strategy.quote):
+            if symbol not in symbols:
+                yield f"{place}: {symbol!r} is no asset; one of {', '.join(sorted(symbols))} is allowed"
+        if strategy.base == strategy.quote:
+            yield f"{place}: base and quote are both {strategy.base}; two different assets are allowed"
+        for venue in {strategy.venue, strategy.feed} - {_BEST, *settings.venues.names}:
+            yield f"{place}: {venue} has no contracts under [venues.{venue}]"
+        needs_fee = "uniswap_v3" in (strategy.venue, strategy.feed)
+        if needs_fee and strategy.v3_fee is None:
+            yield f"{place}: v3_fee is needed for uniswap_v3 (hundredths of a bip, for example 3000)"
+    if not settings.venues.names:
+        yield "venues: at least one of [venues.uniswap_v2] and [venues.uniswap_v3] is needed"
+
+
+def _lease_problems(settings: "Settings") -> Iterable[str]:
+    least = 2 * settings.signer.deadline_ms
+    if settings.engine.lease_ms < least:
+        yield f"engine.lease_ms: at least {least}, which is 2 × signer.deadline_ms, is allowed"
+    if settings.engine.stuck_after_ms < settings.engine.poll_ms:
+        yield "engine.stuck_after_ms: at least engine.poll_ms is allowed"
+
+
+def _secret_problems(settings: "Settings") -> Iterable[str]:
+    references = {"chain.rpc_url": settings.chain.rpc_url, "database.dsn": settings.database.dsn or ""}
+    for name, reference in references.items():
+        if reference.startswith(VAULT) and settings.vault is None:
+            yield f"{name}: a vault: reference needs the [vault] table"
