@@ -31,11 +31,12 @@ class Head:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """What a well-formed line says about its place."""
+    """What a well-formed line says about its place, and when it was written."""
 
     seq: int
     prev: str
     hash: str
+    at: UnixMs
 
 
 def genesis(file: str, at: UnixMs) -> tuple[bytes, Head]:
@@ -77,12 +78,12 @@ def read_link(line: bytes) -> Link:
     actual = sha256(body).hexdigest()
     if stated != _hash_member(actual):
         raise ValueError("its content does not match its hash: it was changed")
-    seq, prev = fields.get("seq"), fields.get("prev")
-    if not isinstance(seq, int) or not isinstance(prev, str):
+    seq, prev, at = fields.get("seq"), fields.get("prev"), fields.get("at")
+    if not isinstance(seq, int) or not isinstance(prev, str) or not isinstance(at, int):
         raise ValueError(  # noqa: TRY004 - bad content, not a wrong argument
-            "it has no place in a chain: `seq` and `prev` are missing"
+            "it has no place in a chain: `seq`, `prev` and `at` are needed"
         )
-    return Link(seq=seq, prev=prev, hash=actual)
+    return Link(seq=seq, prev=prev, hash=actual, at=UnixMs(at))
 
 
 def _line(fields: Mapping[str, Field], seq: int) -> tuple[bytes, Head]:

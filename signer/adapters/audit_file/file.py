@@ -13,6 +13,7 @@ from uuid import uuid4
 from signer.adapters.audit_file.chain import Head, extend, genesis
 from signer.adapters.audit_file.head_file import HeadFile, head_path, read_head
 from signer.adapters.audit_file.tail import read_tail
+from signer.adapters.audit_file.write_all import write_all
 from signer.adapters.group_commit import GroupCommit
 from signer.domain.errors import ConfigurationError, SignerError, UnavailableError
 from signer.domain.reasons import FailReason
@@ -88,7 +89,7 @@ class AuditFile:
         _check_not_cut(self._path, head)
         if head is None:
             line, head = genesis(uuid4().hex, self._clock.now())
-            _write_all(descriptor, line)
+            write_all(descriptor, line)
             os.fsync(descriptor)
         return head
 
@@ -136,7 +137,7 @@ class _Store:
             line, self._next = extend(self._next, member.record)
             lines.append(line)
         try:
-            _write_all(self._descriptor, b"".join(lines))
+            write_all(self._descriptor, b"".join(lines))
         except OSError as error:
             self.abandon()
             raise UnavailableError(
@@ -160,12 +161,6 @@ class _Store:
 
     def close(self) -> None:
         self._resources.close()
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
 
 
 def _lock(path: Path, descriptor: int) -> None:
