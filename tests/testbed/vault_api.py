@@ -3,13 +3,16 @@
 The signer's own session has logins, renewal and bounds besides; this one has a token and the bed's server.
 """
 
-from collections.abc import Mapping
+import json
+import ssl
+from collections.abc import Callable, Mapping
 from typing import cast
 
 import aiohttp
 from typing_extensions import override
 
-from signer.adapters.vault.api import Body, VaultApi, VaultRefusedError, Wrapped
+from signer.adapters.vault.api import Body, Used, VaultApi, VaultRefusedError, Wrapped
+from signer.adapters.vault.secret_channel import Endpoint, SecretChannels, StatusError
 from signer.domain.errors import UnavailableError
 from signer.domain.reasons import FailReason
 from tests.testbed.packages import Json
@@ -31,6 +34,7 @@ class PlainVaultApi(VaultApi):
 
     def __init__(self, server: VaultServer, token: str | None = None) -> None:
         self._server, self._token = server, token
+        self._secret: SecretChannels | None = None
 
     @override
     async def read(self, path: str) -> Mapping[str, object] | None:
@@ -52,6 +56,22 @@ class PlainVaultApi(VaultApi):
         info = _good(path, await self._ask("POST", path, body, wrap_ttl_s=ttl_s)).body["wrap_info"]
         assert isinstance(info, dict)
         return Wrapped(token=str(info["token"]), ttl_s=int(str(info["ttl"])))
+
+    @override
+    async def write_secret(
+        self, path: str, body: Body | memoryview, use: Callable[[memoryview], Used]
+    ) -> Used:
+        if self._secret is None:
+            host, _, port = self._server.url.removeprefix("https://").rpartition(":")
+            tls = ssl.create_default_context(cafile=self._server.ca)
+            self._secret = SecretChannels(Endpoint(host=host, port=int(port), tls=tls, timeout_ms=5_000))
+        token = self._server.root_token if self._token is None else self._token
+        sent = body if isinstance(body, memoryview) else json.dumps(dict(body)).encode()
+        try:
+            return await self._secret.post(path, {"X-Vault-Token": token}, sent, use)
+        except StatusError as error:
+            reply = Reply(status=error.status, body=json.loads(error.body or b"{}"))
+            raise AssertionError(f"{_good(path, reply)} is good after all") from error
 
     @override
     async def delete(self, path: str) -> None:

@@ -1,12 +1,13 @@
 """What the other files of this folder ask of a Vault. Knows no HTTP, no token and no login."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 from signer.domain.errors import SignerError
 
 Body: TypeAlias = Mapping[str, object]
+Used = TypeVar("Used")
 
 
 class VaultRefusedError(SignerError):
@@ -59,4 +60,16 @@ class VaultApi(Protocol):
 
     async def delete(self, path: str) -> None:
         """DELETE; what is not there is deleted already."""
+        ...
+
+    async def write_secret(
+        self, path: str, body: Body | memoryview, use: Callable[[memoryview], Used]
+    ) -> Used:
+        """POST whose answer (or body: JSON in locked memory) holds a key; returns what `use` returns.
+
+        `use` is given the whole body of the answer, unparsed, in memory that is locked and that is
+        overwritten when `use` ends; it runs in another thread and may write there, too. A session does this
+        with `SecretChannels` (secret_channel.py), which makes no Python object of the answer, unlike hvac.
+        `use` also sees a 400 with `batch_results`: that is how a batch says that items of it failed.
+        """
         ...
