@@ -7,10 +7,10 @@ from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from signer.adapters.dev_key.backend import DevKey, DevKeyBackend
-from signer.adapters.dev_key.base58 import base58
 from signer.adapters.dev_key.derivation import TEST_MNEMONIC, ethereum_key, solana_key
 from signer.adapters.dev_key.public_accounts import public_index
 from signer.domain.accounts import AccountId
+from signer.domain.base58 import base58
 from signer.domain.errors import ConfigurationError
 from tests.integration.key_backend_contract import KeyBackendContract, Subject
 from tests.testbed.accounts import COUNT, MNEMONIC, dev_account

@@ -9,13 +9,13 @@ from coincurve import PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typing_extensions import override
 
-from signer.adapters.dev_key.base58 import base58
 from signer.adapters.dev_key.derivation import ethereum_key, solana_key
 from signer.adapters.dev_key.key_file import read_key_file
 from signer.adapters.dev_key.public_accounts import public_index
 from signer.decode.evm.envelope import signing_hash
 from signer.decode.evm.recovery import address_of_public_key
 from signer.domain.accounts import AccountId, ChainName, address_of, chain_of, evm_chain_id
+from signer.domain.base58 import base58
 from signer.domain.errors import BrokenError, ConfigurationError
 from signer.domain.reasons import FailReason
 from signer.domain.transactions import EvmSignature, UnsignedEvmTransaction
