@@ -58,10 +58,12 @@ class Authority:
         ]
         return self._issue(names, ExtendedKeyUsageOID.SERVER_AUTH, days, key)
 
-    def client(self, *uris: str, days: int = 90, key: PrivateKey | None = None) -> Issued:
-        """Issue for a client. The signer accepts exactly one URI."""
+    def client(
+        self, *uris: str, days: int = 90, key: PrivateKey | None = None, common_name: str = ""
+    ) -> Issued:
+        """Issue for a client. The signer accepts exactly one URI; only Vault's login needs a common name."""
         names = [x509.UniformResourceIdentifier(uri) for uri in uris]
-        return self._issue(names, ExtendedKeyUsageOID.CLIENT_AUTH, days, key)
+        return self._issue(names, ExtendedKeyUsageOID.CLIENT_AUTH, days, key, common_name)
 
     def revocation_list(self, *certificates: bytes, days: int = 30) -> bytes:
         """Return a PEM list that takes the given PEM certificates back."""
@@ -83,13 +85,15 @@ class Authority:
         purpose: x509.ObjectIdentifier,
         days: int,
         key: PrivateKey | None,
+        common_name: str = "",
     ) -> Issued:
         key = key or new_key()
         after = self._now + dt.timedelta(days=days)
+        subject = [x509.NameAttribute(NameOID.COMMON_NAME, common_name)] if common_name else []
         issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         builder = (
             x509.CertificateBuilder(
-                self._certificate.subject, x509.Name([]), key.public_key(), x509.random_serial_number()
+                self._certificate.subject, x509.Name(subject), key.public_key(), x509.random_serial_number()
             )
             # An expired certificate (for tests) still has to begin before it ends.
             .not_valid_before(min(self._now, after) - _CLOCK_SKEW)
@@ -101,7 +105,7 @@ class Authority:
         )
         if names:
             # RFC 5280: with an empty subject the SAN is the identity, so it is critical.
-            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=True)
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=not subject)
         return Issued(certificate=_pem(builder.sign(self._key, hashes.SHA256())), key=key_pem(key))
 
 

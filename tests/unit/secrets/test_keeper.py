@@ -17,9 +17,12 @@ class FakeSecrets:
     value: str = "first"
     away: bool = False
     asked: list[SecretReference] = field(default_factory=list)
+    asking: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def current(self, reference: SecretReference) -> SecretStr:
-        self.asked.append(reference)
+        async with self.asking:
+            self.asked.append(reference)
+            self.asking.notify_all()
         if self.away:
             raise SecretsUnavailableError("Vault is away")
         return SecretStr(self.value)
@@ -62,5 +65,5 @@ async def test_a_text_that_is_no_reference_is_itself_and_is_not_watched() -> Non
 async def _until_asked_again(secrets: FakeSecrets) -> None:
     """Two questions later, what the first one led to is done."""
     enough = len(secrets.asked) + 2
-    while len(secrets.asked) < enough:
-        await asyncio.sleep(0.001)
+    async with secrets.asking:
+        await secrets.asking.wait_for(lambda: len(secrets.asked) >= enough)
