@@ -1,25 +1,23 @@
 """The key that signs audit checkpoints: Transit ed25519, newest version. It signs statements only.
 
 Its versions may be rotated at any time: each checkpoint names the version that signed it.
-https://developer.hashicorp.com/vault/api-docs/secret/transit
 """
 
-import base64
-import binascii
-
-from signer.adapters.audit_file.public_keys import PublicKeys, decode
-from signer.adapters.vault.api import VaultApi
+from signer.adapters.audit_file.public_keys import PublicKeys
+from signer.adapters.vault.refusals import ItemRefused
+from signer.adapters.vault.transit import ED25519, Transit
 from signer.domain.checkpoints import Checkpoint, Statement
 from signer.domain.errors import ConfigurationError, UnavailableError
 from signer.domain.reasons import FailReason
+
+_NEWEST = 0
 
 
 class VaultCheckpointKey:
     """Implements `signer.ports.checkpoints.CheckpointKey`."""
 
-    def __init__(self, vault: VaultApi, *, mount: str, name: str) -> None:
-        self._vault = vault
-        self._mount = mount
+    def __init__(self, transit: Transit, name: str) -> None:
+        self._transit = transit
         self._name = name
 
     @property
@@ -29,36 +27,23 @@ class VaultCheckpointKey:
 
     async def sign(self, statement: Statement) -> Checkpoint:
         """Sign with the newest version. Raises UnavailableError, and VaultRefusedError for a wrong key."""
-        path = f"{self._mount}/sign/{self._name}"
-        message = base64.b64encode(statement.message()).decode("ascii")
-        answer = await self._vault.write(path, {"input": message})
-        prefix, _, text = str(answer.get("signature", "")).rpartition(":")
-        version = prefix.removeprefix("vault:v")
-        try:
-            signature = base64.b64decode(text, validate=True)
-            return Checkpoint(statement=statement, key_version=int(version), signature=signature)
-        except (ValueError, binascii.Error):
+        (signed,) = await self._transit.sign_batch(self._name, [statement.message()], key_version=_NEWEST)
+        if isinstance(signed, ItemRefused):
             raise UnavailableError(
-                FailReason.VAULT_FAULTY, f"Vault answered {path} with no signature"
-            ) from None
+                FailReason.VAULT_FAULTY, f"Vault did not sign with {self._name}: {signed.text}"
+            )
+        return Checkpoint(statement=statement, key_version=signed.key_version, signature=signed.raw)
 
 
-async def public_keys(vault: VaultApi, *, mount: str, name: str) -> PublicKeys:
+async def public_keys(transit: Transit, name: str) -> PublicKeys:
     """Every version that Vault still has. Raises ConfigurationError for what is no ed25519 key."""
-    path = f"{mount}/keys/{name}"
-    data = await vault.read(path)
-    if data is None:
-        raise ConfigurationError(f"Vault has no key {path}; `airlock-signer vault bootstrap` makes it")
-    match data:
-        case {"type": "ed25519", "keys": dict(versions)}:
-            return PublicKeys(key=name, by_version=dict(_public(path, each) for each in versions.items()))
-        case _:
-            raise ConfigurationError(f"{path}: is no ed25519 key, and checkpoints are signed by one")
-
-
-def _public(path: str, item: tuple[object, object]) -> tuple[int, bytes]:
-    version, entry = item
-    try:
-        return int(str(version)), decode(entry.get("public_key") if isinstance(entry, dict) else None)
-    except ValueError as error:
-        raise ConfigurationError(f"{path}: version {version}: {error}") from None
+    facts = await transit.facts(name)
+    if facts is None:
+        raise ConfigurationError(
+            f"Vault has no key {name} in {transit.mount}; `airlock-signer vault bootstrap` makes it"
+        )
+    if facts.type != ED25519:
+        raise ConfigurationError(
+            f"{name} in {transit.mount} is a key of type {facts.type}; {ED25519} is allowed for checkpoints"
+        )
+    return PublicKeys(key=name, by_version=facts.public_keys)
