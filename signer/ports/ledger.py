@@ -9,6 +9,7 @@ from signer.domain.budget import Charge, Excess, RollingLimit
 from signer.domain.chain import Receipt
 from signer.domain.events import Cursor, TransactionEvent
 from signer.domain.records import TransactionRecord
+from signer.domain.rotation import Rotation, RotationId
 from signer.domain.slots import SlotEvent, SlotState, TransactionKind
 from signer.domain.time import UnixMs
 from signer.domain.transactions import ClientName, EvmPayload, IdempotencyKey, SignedBytes, TransactionId
@@ -89,7 +90,7 @@ class SlotChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountStatus:
-    """Whether an account signs, and why not."""
+    """Whether an account signs, and why not. A reason beside DRAINING means that the drain is held."""
 
     account: AccountId
     state: AccountState
@@ -179,6 +180,32 @@ class Ledger(Protocol):
 
         Raises BrokenError if a signature stands in the way.
         """
+        ...
+
+    async def catch_up(self, account: AccountId, count: int, now: UnixMs) -> None:
+        """Hand out no nonce below the chain's count: somebody else who holds the key has used it."""
+        ...
+
+    async def rotations(self) -> Sequence[Rotation]:
+        """Every rotation, in the order in which they began."""
+        ...
+
+    async def begin_rotation(
+        self, old: AccountId, new: AccountId, first_nonce: int, now: UnixMs, *, emergency: bool
+    ) -> Rotation:
+        """Let `old` drain into `new`, which is opened at `first_nonce` unless it is known; one durable step.
+
+        An open rotation to the same account is returned as it is, made urgent if `emergency`. Raises
+        PreconditionError(ROTATION_NOT_POSSIBLE) when one of the two is taken.
+        """
+        ...
+
+    async def finish_rotation(self, rotation: RotationId, dust: str, now: UnixMs) -> Rotation:
+        """Retire the old account for ever. Raises PreconditionError while one of its slots is open."""
+        ...
+
+    async def turn_rotation_back(self, rotation: RotationId, now: UnixMs) -> Rotation:
+        """Let the old account trade again and drain the new one into it. Returns that second rotation."""
         ...
 
     def events(self, after: Cursor | None) -> AsyncGenerator[TransactionEvent, None]:

@@ -2,9 +2,10 @@
 
 from signer.adapters.sqlite import rows
 from signer.adapters.sqlite.work import Work
-from signer.domain.accounts import AccountId, AccountState
-from signer.domain.errors import BrokenError, NotFoundError, PreconditionError
+from signer.domain.accounts import AccountId
+from signer.domain.errors import BrokenError, NotFoundError
 from signer.domain.reasons import FailReason
+from signer.domain.rotation import AccountEvent, advance_account
 from signer.domain.time import UnixMs
 from signer.ports.ledger import AccountStatus
 
@@ -23,13 +24,27 @@ def open_account(work: Work, account: AccountId, first_nonce: int, now: UnixMs) 
 
 
 def pause(work: Work, account: AccountId, reason: str, now: UnixMs) -> None:
-    """Raises NotFoundError for an unknown account, PreconditionError for one in rotation."""
-    _switch(work, account, AccountState.PAUSED, reason, now)
+    """Raises NotFoundError for an unknown account, PreconditionError for a retired one.
+
+    A draining account stays draining, and its drain is held for the reason.
+    """
+    step(work, account, AccountEvent.PAUSE, reason, now)
 
 
 def resume(work: Work, account: AccountId, now: UnixMs) -> None:
-    """Raises NotFoundError for an unknown account, PreconditionError for one in rotation."""
-    _switch(work, account, AccountState.ACTIVE, "", now)
+    """Raises NotFoundError for an unknown account, PreconditionError for a retired one."""
+    step(work, account, AccountEvent.RESUME, "", now)
+
+
+def catch_up(work: Work, account: AccountId, count: int, now: UnixMs) -> None:
+    """Hand out no nonce below `count`, which the chain has used. Touches no signature."""
+    _status(work, account)
+    execute = work.connection.execute
+    execute("DELETE FROM free_nonces WHERE account = ? AND nonce < ?", (account, count))
+    execute(
+        "UPDATE accounts SET next_nonce = ?1, changed_at = ?2 WHERE account = ?3 AND next_nonce < ?1",
+        (count, work.book.moment(now), account),
+    )
 
 
 def take_over_nonce(work: Work, account: AccountId, nonce: int, now: UnixMs) -> None:
@@ -48,13 +63,9 @@ def take_over_nonce(work: Work, account: AccountId, nonce: int, now: UnixMs) -> 
     )
 
 
-def _switch(work: Work, account: AccountId, state: AccountState, reason: str, now: UnixMs) -> None:
-    status = _status(work, account)
-    if status.state not in {AccountState.ACTIVE, AccountState.PAUSED}:
-        raise PreconditionError(
-            FailReason.ACCOUNT_RETIRED,
-            f"{account} is {status.state}: only active and paused accounts can be paused and resumed",
-        )
+def step(work: Work, account: AccountId, event: AccountEvent, reason: str, now: UnixMs) -> None:
+    """One step of the account's life. Raises NotFoundError; PreconditionError where the table has none."""
+    state = advance_account(account, _status(work, account).state, event)
     work.connection.execute(
         "UPDATE accounts SET state = ?, reason = ?, changed_at = ? WHERE account = ?",
         (state, reason, work.book.moment(now), account),

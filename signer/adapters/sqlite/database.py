@@ -14,11 +14,13 @@ from signer.domain.reasons import FailReason
 from signer.domain.rolling import LONGEST_WINDOW_S
 from signer.domain.time import MS_PER_S, UnixMs
 
-SCHEMA_VERSION = 1
+STEPS = ("schema.sql", "rotation.sql")
+"""What makes each version out of the one before; a new ledger takes all of them."""
+SCHEMA_VERSION = len(STEPS)
 APPLICATION_ID = 0x41495231  # "AIR1"
 KEEP_CHARGES_MS = 2 * LONGEST_WINDOW_S * MS_PER_S
 
-_SCHEMA = Path(__file__).with_name("schema.sql")
+_HERE = Path(__file__).parent
 _BUSY_MS = 250
 # Never those of a nonce that is still open: a reorganisation may bring them back.
 _FORGET_CHARGES = """
@@ -76,6 +78,7 @@ def open_database(path: Path | None, now: UnixMs, *, accept_restored: bool) -> D
                 writer.execute(pragma)
             _check_integrity(path, writer)
             mark = _begin_epoch(path, writer, resources, accept_restored=accept_restored)
+            _bring_up_to_date(writer)
             writer.execute(_FORGET_CHARGES, (now - KEEP_CHARGES_MS,))
             reader = _connect(path, resources)
             reader.execute("PRAGMA query_only = ON")
@@ -96,7 +99,7 @@ def _open_in_memory() -> Database:
     resources = ExitStack()
     connection = _connect(None, resources)
     connection.execute("PRAGMA foreign_keys = ON")
-    _create(connection)
+    _migrate(connection, 0)
     return Database(name=":memory:", writer=connection, reader=connection, mark=None, resources=resources)
 
 
@@ -129,21 +132,30 @@ def _check_kind(path: Path, connection: sqlite3.Connection) -> None:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if (application, version, tables) == (0, 0, 0):
-        _create(connection)
+        _migrate(connection, 0)
     elif application != APPLICATION_ID:
         raise ConfigurationError(
             f"{path}: this is a database, but not a ledger of a signer; name another file"
         )
-    elif version != SCHEMA_VERSION:
+    elif not 1 <= version <= SCHEMA_VERSION:
         raise ConfigurationError(
-            f"{path}: the ledger has version {version}; this signer reads version {SCHEMA_VERSION}. "
-            "Start the signer that wrote it, or migrate the file"
+            f"{path}: the ledger has version {version}; this signer reads versions up to {SCHEMA_VERSION}. "
+            "Start the signer that wrote it"
         )
 
 
-def _create(connection: sqlite3.Connection) -> None:
+def _bring_up_to_date(connection: sqlite3.Connection) -> None:
+    # Last, so that a ledger that is refused (damaged, restored, copied) was not changed.
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version < SCHEMA_VERSION:
+        _migrate(connection, version)
+
+
+def _migrate(connection: sqlite3.Connection, version: int) -> None:
+    """Bring a ledger of `version` (0: an empty file) to the newest, in one transaction."""
+    steps = "".join((_HERE / name).read_text(encoding="utf-8") for name in STEPS[version:])
     connection.executescript(
-        f"BEGIN IMMEDIATE; {_SCHEMA.read_text(encoding='utf-8')}"
+        f"BEGIN IMMEDIATE; {steps}"
         f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
     )
 

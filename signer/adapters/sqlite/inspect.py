@@ -27,8 +27,8 @@ def inspect(path: Path) -> str:
 def _describe(path: Path, connection: sqlite3.Connection) -> str:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if (application, version) != (APPLICATION_ID, SCHEMA_VERSION):
-        raise ConfigurationError(f"{path}: is no ledger of version {SCHEMA_VERSION} of a signer")
+    if application != APPLICATION_ID or not 1 <= version <= SCHEMA_VERSION:
+        raise ConfigurationError(f"{path}: is no ledger of a signer of version 1 to {SCHEMA_VERSION}")
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
         raise ConfigurationError(f"{path}: the ledger is damaged ({verdict})")

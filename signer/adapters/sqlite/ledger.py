@@ -1,6 +1,7 @@
 """The ledger of signatures over SQLite. Every change is durable before it is answered, whole or not at all.
 
-One file for each kind of change (`reserve`, `sign`, `release`, `outcomes`, `accounts`); this one queues them.
+One file for each kind of change (`reserve`, `sign`, `release`, `outcomes`, `accounts`, `rotations`); this one
+queues them.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from signer.adapters.group_commit import GroupCommit
-from signer.adapters.sqlite import accounts, outcomes, release, reserve, rows, sign
+from signer.adapters.sqlite import accounts, outcomes, release, reserve, rotations, rows, sign
 from signer.adapters.sqlite.database import Database, open_database
 from signer.adapters.sqlite.store import AnyUnit, LedgerStore, Unit
 from signer.adapters.sqlite.subscribers import Subscribers
@@ -23,6 +24,7 @@ from signer.domain.errors import UnavailableError
 from signer.domain.events import Cursor, TransactionEvent
 from signer.domain.reasons import FailReason
 from signer.domain.records import TransactionRecord
+from signer.domain.rotation import Rotation, RotationId
 from signer.domain.time import UnixMs
 from signer.domain.transactions import ClientName, IdempotencyKey, SignedBytes, TransactionId
 from signer.ports.clock import Clock
@@ -97,6 +99,31 @@ class SqliteLedger:
     async def take_over_nonce(self, account: AccountId, nonce: int, now: UnixMs) -> None:
         """Let the next nonce be `nonce` (operator's reconciliation)."""
         await self._do(lambda work: accounts.take_over_nonce(work, account, nonce, now))
+
+    async def catch_up(self, account: AccountId, count: int, now: UnixMs) -> None:
+        """Hand out no nonce below the chain's count."""
+        await self._do(lambda work: accounts.catch_up(work, account, count, now))
+
+    async def rotations(self) -> Sequence[Rotation]:
+        """Every rotation, in the order in which they began."""
+        with self._reading() as reader:
+            return rotations.read_all(reader)
+
+    async def begin_rotation(
+        self, old: AccountId, new: AccountId, first_nonce: int, now: UnixMs, *, emergency: bool
+    ) -> Rotation:
+        """Let `old` drain into `new`; doing it again changes nothing but its urgency."""
+        return await self._do(
+            lambda work: rotations.begin(work, old, new, first_nonce, now, emergency=emergency)
+        )
+
+    async def finish_rotation(self, rotation: RotationId, dust: str, now: UnixMs) -> Rotation:
+        """Retire the old account for ever."""
+        return await self._do(lambda work: rotations.finish(work, rotation, dust, now))
+
+    async def turn_rotation_back(self, rotation: RotationId, now: UnixMs) -> Rotation:
+        """Let the old account trade again and drain the new one into it."""
+        return await self._do(lambda work: rotations.turn_back(work, rotation, now))
 
     async def find(self, client: ClientName, key: IdempotencyKey) -> TransactionRecord | None:
         """Transaction that this client asked for under this key and that was not released."""
