@@ -28,6 +28,28 @@ async def test_an_entry_without_its_counterpart_is_refused(postgres_dsn: str) ->
             )
 
 
+async def test_an_account_outside_of_the_chart_is_refused(postgres_dsn: str) -> None:
+    async with open_books(postgres_dsn):
+        with pytest.raises(asyncpg.InvalidTextRepresentationError, match="wallet/hidden"):
+            await rows(
+                postgres_dsn,
+                "INSERT INTO ledger_entries VALUES (99, 1, 0, $1, NULL, 'wallet/hidden', $2, 5)",
+                WALLET,
+                WRAPPED,
+            )
+
+
+async def test_a_clearing_entry_without_its_order_is_refused(postgres_dsn: str) -> None:
+    async with open_books(postgres_dsn):
+        with pytest.raises(asyncpg.CheckViolationError):
+            await rows(
+                postgres_dsn,
+                "INSERT INTO ledger_entries VALUES (99, 1, 0, $1, NULL, 'trading', $2, 5)",
+                WALLET,
+                WRAPPED,
+            )
+
+
 async def test_a_balance_that_moved_without_an_entry_is_found(postgres_dsn: str) -> None:
     async with open_books(postgres_dsn) as store:
         await store.close_books(WALLET)

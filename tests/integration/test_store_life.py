@@ -207,6 +207,23 @@ async def test_opening_reserved_is_the_same_life_in_one_transaction(
         )
 
 
+async def test_opening_reserved_posts_what_the_single_steps_post(
+    store: PostgresOrderStore, postgres_dsn: str
+) -> None:
+    stepped = await order_at(store, OrderState.RESERVED)
+    opened = new_order()
+
+    await store.open_reserved(
+        opened, quote_of(opened), DRAFT, NO_LIMITS, owner=OWNER, now=NOW, lease_ms=LEASE_MS
+    )
+
+    query = "SELECT account, asset, amount FROM ledger_entries WHERE order_id = $1 ORDER BY line"
+    posted = await rows(postgres_dsn, query, opened.id)
+    assert posted == await rows(postgres_dsn, query, stepped.order.id)
+    assert len(posted) == 4
+    await store.close_books(WALLET)
+
+
 async def test_a_refused_opening_writes_nothing(store: PostgresOrderStore) -> None:
     new = new_order(FUNDS[WRAPPED] + 1)
 

@@ -5,6 +5,7 @@ import asyncpg
 import pytest
 
 from tests.fakes.books import rows
+from tests.fakes.trade import WALLET, WRAPPED
 from trader.adapters.postgres.migrate import Migration, migrate, packaged
 from trader.adapters.postgres.pool import open_database
 from trader.domain.errors import ConfigurationError
@@ -62,3 +63,23 @@ async def test_a_file_that_fails_leaves_nothing_behind(postgres_dsn: str) -> Non
             == []
         )
         assert await migrate(database, [ONE, TWO]) == (ONE.name, TWO.name)
+
+
+async def test_entries_of_an_older_version_are_kept_to_the_last_one(postgres_dsn: str) -> None:
+    older = [migration for migration in packaged() if migration.name < "0004"]
+    query = "SELECT account::text, amount FROM ledger_entries ORDER BY line"
+    async with open_database(postgres_dsn) as database:
+        await migrate(database, older)
+        await rows(
+            postgres_dsn,
+            "INSERT INTO ledger_entries VALUES (1, 1, 0, $1, NULL, 'wallet/free', $2, 5),"
+            " (1, 2, 0, $1, NULL, 'equity/opening', $2, -5)",
+            WALLET,
+            WRAPPED,
+        )
+        before = await rows(postgres_dsn, query)
+
+        await migrate(database)
+
+        assert await rows(postgres_dsn, query) == before
+        assert len(before) == 2

@@ -14,6 +14,7 @@ from tests.fakes.trade import (
     quote_of,
 )
 from trader.adapters.postgres.order_store import PostgresOrderStore, open_order_store
+from trader.domain.errors import LeaseLostError
 from trader.domain.orders import OrderState
 from trader.domain.time import UnixMs
 from trader.ports.order_store import Claim, NewOrder, PortfolioLimits, ReserveRefusal
@@ -41,6 +42,19 @@ async def test_of_fifty_racing_openings_exactly_those_with_funds_are_opened(post
 
         assert sum(isinstance(answer, Claim) for answer in answers) == 10
         assert await store.states() == {OrderState.RESERVED: 10}
+        await store.close_books(WALLET)
+
+
+async def test_of_racing_openings_of_one_id_one_is_opened(postgres_dsn: str) -> None:
+    async with open_books(postgres_dsn, TEN) as store, open_order_store(postgres_dsn) as rival:
+        order = new_order()
+
+        answers = await asyncio.gather(
+            *(_open((store, rival)[n % 2], order) for n in range(8)), return_exceptions=True
+        )
+
+        assert sum(isinstance(answer, Claim) for answer in answers) == 1
+        assert sum(isinstance(answer, LeaseLostError) for answer in answers) == 7
         await store.close_books(WALLET)
 
 

@@ -1,6 +1,12 @@
 """Allowances: at most one of a wallet's swaps uses a token and spender at a time. Exact amounts only."""
 
-from trader.adapters.postgres.creation import OPENING_ARGUMENTS, opening, verdict_on
+from trader.adapters.postgres.creation import (
+    OPENING_ARGUMENTS,
+    OPENING_STEPS,
+    open_order,
+    opening,
+    verdict_on,
+)
 from trader.adapters.postgres.leases import lease_lost
 from trader.adapters.postgres.part import Part, call
 from trader.adapters.postgres.rows import approval_of
@@ -37,11 +43,8 @@ class Approvals(Part):
         opened, arguments = opening(
             order, quote, draft, limits, owner=claim.owner, now=now, lease_ms=lease_ms
         )
-        verdict = await self._database.fetchval(
-            _OPEN,
-            claim.order.fence,
-            token_of(order.asset_in),
-            *arguments,
+        verdict = await open_order(
+            self._database, _OPEN, opened, (claim.order.fence, token_of(order.asset_in), *arguments)
         )
         match verdict:
             case "swap_lost":
@@ -63,7 +66,7 @@ class Approvals(Part):
             raise lease_lost(claim)
 
 
-_OPEN = call("open_approval", 2 + OPENING_ARGUMENTS)
+_OPEN = call("open_approval", 2 + OPENING_ARGUMENTS, *OPENING_STEPS)
 _NEWEST = """
 SELECT approvals.* FROM approvals WHERE swap = $1
  ORDER BY state IN ('requested', 'usable') DESC, created_at DESC, order_id DESC LIMIT 1

@@ -2,14 +2,18 @@
 
 from dataclasses import fields
 
+import asyncpg
+
 from trader.adapters.postgres.leases import lease_lost
 from trader.adapters.postgres.part import Part, call
-from trader.adapters.postgres.rows import ORDER, booking_columns, order_of, plain
+from trader.adapters.postgres.pool import Database
+from trader.adapters.postgres.rows import ORDER, order_of, plain
+from trader.domain.ids import AssetId
 from trader.domain.orders import Order, OrderEvent, OrderState, advance
 from trader.domain.quotes import Quote, TransactionDraft
 from trader.domain.time import UnixMs
 from trader.portfolio.limits import reserve_guard
-from trader.portfolio.postings import change_of_holds, change_of_incoming
+from trader.portfolio.postings import holds, incoming
 from trader.ports.order_store import Claim, NewOrder, PortfolioLimits, ReserveRefusal
 
 CREATED = "created"
@@ -21,7 +25,7 @@ class Creation(Part):
 
     async def create(self, order: NewOrder) -> Order:
         """Write the intent; the same id again returns the order as it is."""
-        intent = intent_of(order)
+        intent = _order(order, fence=0, state=OrderState.INTENT)
         created = await self._database.fetchval(_CREATE, *_columns(order), intent.state, CREATED)
         if created is True:
             return intent
@@ -46,12 +50,7 @@ class Creation(Part):
         Raises LeaseLostError when there is an order of that id already: it is claimed like any other.
         """
         claim, arguments = opening(order, quote, draft, limits, owner=owner, now=now, lease_ms=lease_ms)
-        return verdict_on(claim, await self._database.fetchval(_OPEN_RESERVED, *arguments))
-
-
-def intent_of(order: NewOrder) -> Order:
-    """The order as it is in its first moment."""
-    return _order(order, fence=0, state=OrderState.INTENT)
+        return verdict_on(claim, await open_order(self._database, _OPEN_RESERVED, claim, arguments))
 
 
 def opening(
@@ -65,13 +64,10 @@ def opening(
     lease_ms: int,
 ) -> tuple[Claim, tuple[object, ...]]:
     """The claim on an order that is RESERVED from its first moment, and the arguments that open it."""
-    intent = intent_of(order)
-    quoted = advance(intent.state, OrderEvent.QUOTE_MADE)
-    reserved = advance(quoted, OrderEvent.FUNDS_RESERVED)
-    after = _order(order, fence=1, state=reserved, quote=quote, draft=draft)
-    claim = Claim(order=after, owner=owner, lease_until=UnixMs(now + lease_ms))
+    opened = _order(order, fence=1, state=_RESERVED, quote=quote, draft=draft)
+    claim = Claim(order=opened, owner=owner, lease_until=UnixMs(now + lease_ms))
     guard = reserve_guard(
-        after,
+        opened,
         max_position=limits.max_position.get(order.asset_out),
         cooldown_ms=limits.cooldown_ms,
         now=now,
@@ -83,13 +79,23 @@ def opening(
         owner,
         claim.lease_until,
         now,
-        [intent.state, quoted, reserved],
-        [CREATED, OrderEvent.QUOTE_MADE, OrderEvent.FUNDS_RESERVED],
         guard.exposure_at_most,
         guard.quiet_since,
-        *booking_columns(change_of_holds(intent, after), change_of_incoming(intent, after)),
+        *_first_hold(opened),
     )
     return claim, arguments
+
+
+async def open_order(
+    database: Database, statement: str, claim: Claim, arguments: tuple[object, ...]
+) -> object:
+    """Verdict of a function that opens an order. Raises LeaseLostError when there is one of that id."""
+    try:
+        return await database.fetchval(statement, *arguments)
+    except asyncpg.UniqueViolationError as error:
+        if error.constraint_name != "orders_pkey":
+            raise
+        raise lease_lost(claim) from None
 
 
 def verdict_on(claim: Claim, verdict: object) -> Claim | ReserveRefusal:
@@ -103,13 +109,21 @@ def verdict_on(claim: Claim, verdict: object) -> Claim | ReserveRefusal:
             return ReserveRefusal(str(verdict))
 
 
-OPENING_ARGUMENTS = 30
+OPENING_ARGUMENTS = 24
 """As many as `opening` gives."""
+
+_QUOTED = advance(OrderState.INTENT, OrderEvent.QUOTE_MADE)
+_RESERVED = advance(_QUOTED, OrderEvent.FUNDS_RESERVED)
+OPENING_STEPS = (
+    (OrderState.INTENT, _QUOTED, _RESERVED),
+    (CREATED, OrderEvent.QUOTE_MADE, OrderEvent.FUNDS_RESERVED),
+)
+"""States and events of every opened order: constants of the statement, after the arguments."""
 
 _NEW = tuple(field.name for field in fields(NewOrder))
 _CREATE = call("create_order", len(_NEW) + 2)
 _ONE = f"SELECT {ORDER} FROM orders WHERE id = $1"  # noqa: S608  column names of our own
-_OPEN_RESERVED = call("open_reserved_order", OPENING_ARGUMENTS)
+_OPEN_RESERVED = call("open_reserved_order", OPENING_ARGUMENTS, *OPENING_STEPS)
 
 
 def _order(
@@ -127,3 +141,14 @@ def _order(
 def _columns(order: NewOrder) -> tuple[object, ...]:
     """In the order of the functions' first arguments, which is that of the fields."""
     return tuple(getattr(order, name) for name in _NEW)
+
+
+def _first_hold(order: Order) -> tuple[list[AssetId], list[int], list[int]]:
+    """Assets, what becomes of free, and what of incoming. Before it was opened, the order held nothing."""
+    held, pending = holds(order), incoming(order)
+    moved = [*held, order.asset_out] if pending and order.asset_out not in held else [*held]
+    return (
+        moved,
+        [-held.get(asset, 0) for asset in moved],
+        [pending if asset == order.asset_out else 0 for asset in moved],
+    )

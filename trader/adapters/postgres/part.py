@@ -1,5 +1,7 @@
 """What every part of the store stands on: the database, and nothing else."""
 
+from collections.abc import Sequence
+
 from trader.adapters.postgres.pool import Database
 
 
@@ -10,6 +12,8 @@ class Part:
         self._database = database
 
 
-def call(function: str, arguments: int) -> str:
-    """Statement that calls a function of the schema with that many arguments."""
-    return f"SELECT {function}({', '.join(f'${number}' for number in range(1, arguments + 1))})"
+def call(function: str, arguments: int, *constants: Sequence[str]) -> str:
+    """Statement that calls a function of the schema with so many arguments; last come lists of words."""
+    given = [f"${number}" for number in range(1, arguments + 1)]
+    given += [f"'{{{','.join(words)}}}'" for words in constants]
+    return f"SELECT {function}({', '.join(given)})"
