@@ -7,7 +7,7 @@ import secrets
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import uvloop
@@ -33,6 +33,7 @@ from signer.domain.transactions import ClientName, TransactionId
 from signer.ports.audit import AuditReport
 from signer.ports.clock import Clock
 from signer.ports.events import EventLog
+from signer.ports.meter import CallMeter, NoMeter
 from signer.service.accounts import Binding
 from signer.service.clients import Client, Role
 from signer.service.path.sign import SignLimits
@@ -49,6 +50,7 @@ class Edge:
     options: ServerOptions
     identities: Identities
     tls: ServerTls
+    meter: CallMeter = field(default_factory=NoMeter)
 
 
 def run(settings: Settings, *, accept_restored_ledger: bool = False) -> None:
@@ -133,6 +135,7 @@ async def serving(
             identities=edge.identities,
             tls=edge.tls,
             log=log,
+            meter=edge.meter,
         ) as listening:
             yield listening
     finally:

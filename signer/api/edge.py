@@ -14,17 +14,21 @@ import grpc.aio
 from google.protobuf.message import DecodeError, Message
 
 from signer.api.admission import Admission
-from signer.api.errors import WireError, of_bug, of_denial, of_error
+from signer.api.errors import WireError, of_bug, of_denial, of_error, reason_of
 from signer.api.identity import Identities
 from signer.api.translate.fields import refuse_unknown_fields
 from signer.domain.decisions import Denied
 from signer.domain.errors import InvalidRequestError, SignerError, UnavailableError
 from signer.domain.reasons import FailReason
 from signer.ports.events import EventLog
+from signer.ports.meter import CallMeter
 from signer.service.clients import Client, Role
 
 Request = TypeVar("Request", bound=Message)
 Response = TypeVar("Response", bound=Message)
+CANCELLED = "CANCELLED"
+"""In the metrics, of a call whose client went away before its answer."""
+
 Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 
 
@@ -32,13 +36,21 @@ class Edge:
     """Turns translating handlers into gRPC handlers that take and give bytes."""
 
     def __init__(
-        self, *, role: Role, identities: Identities, calls: Admission, streams: Admission, log: EventLog
+        self,
+        *,
+        role: Role,
+        identities: Identities,
+        calls: Admission,
+        streams: Admission,
+        log: EventLog,
+        meter: CallMeter,
     ) -> None:
         self._role = role
         self._identities = identities
         self._calls = calls
         self._streams = streams
         self._log = log
+        self._meter = meter
         self._open_streams: set[asyncio.Task[object]] = set()
         self._ending = False
 
@@ -51,17 +63,26 @@ class Edge:
         """One question, one answer."""
 
         async def behaviour(raw: bytes, context: Context) -> bytes:
+            meter, mark = self._meter, self._meter.begun()
             try:
                 with self._calls:
                     client = self._admit(method, context)
                     answer = await handler(client, _parsed(request_type, raw))
                 if not isinstance(answer, Denied):
-                    return answer.SerializeToString()
+                    encoded = answer.SerializeToString()
+                    meter.answered(method, mark)
+                    return encoded
                 error = of_denial(answer)
+                meter.denied(method, mark, (each.reason for each in answer.violations))
             except SignerError as problem:
                 error = self._of_error(method, problem)
+                meter.failed(method, mark, reason_of(problem))
+            except asyncio.CancelledError:
+                meter.failed(method, mark, CANCELLED)
+                raise
             except Exception as bug:  # noqa: BLE001 - supervision boundary: one call fails, nothing leaks
                 error = self._of_bug(method, bug)
+                meter.failed(method, mark, FailReason.BROKEN)
             return await _abort(context, error)
 
         return grpc.unary_unary_rpc_method_handler(behaviour)
@@ -111,10 +132,12 @@ class Edge:
         if task is None or self._ending:
             raise UnavailableError(FailReason.SHUTTING_DOWN, "the signer is shutting down; watch again later")
         self._open_streams.add(task)
+        self._meter.stream_opened()
         try:
             yield
         finally:
             self._open_streams.discard(task)
+            self._meter.stream_closed()
 
     def _admit(self, method: str, context: Context) -> Client:
         client = self._identities.client_of(context)

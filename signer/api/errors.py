@@ -29,6 +29,7 @@ MAX_VIOLATIONS = 20
 
 # gRPC drops a call whose trailing metadata exceed 8,192 bytes, and the message travels in them twice.
 MAX_STATUS_BYTES = 5_500
+INVALID_REQUEST = "INVALID_REQUEST"
 _MAX_MESSAGE = 400
 _MAX_TEXT = 200
 _DETAILS_KEY = "grpc-status-details-bin"
@@ -108,12 +109,23 @@ def of_error(error: SignerError) -> WireError:
         case InvalidRequestError(field=field, problem=problem):
             violation = BadRequest.FieldViolation(field=_cut(field), description=_cut(problem))
             bad_request = BadRequest(field_violations=[violation])
-            return _wire(StatusCode.INVALID_ARGUMENT, text, [bad_request, _info("INVALID_REQUEST")])
+            return _wire(StatusCode.INVALID_ARGUMENT, text, [bad_request, _info(INVALID_REQUEST)])
         case UnavailableError(reason=reason) | PreconditionError(reason=reason) | BrokenError(reason=reason):
             return _wire(FAIL_STATUS[reason], text, [_info(reason)])
         case _:
             code, reason_text = _PLAIN[type(error)]
             return _wire(code, text, [_info(reason_text)])
+
+
+def reason_of(error: SignerError) -> str:
+    """The reason that the wire form of an error names."""
+    match error:
+        case InvalidRequestError():
+            return INVALID_REQUEST
+        case UnavailableError(reason=reason) | PreconditionError(reason=reason) | BrokenError(reason=reason):
+            return reason
+        case _:
+            return _PLAIN[type(error)][1]
 
 
 def of_bug() -> WireError:

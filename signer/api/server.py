@@ -26,6 +26,7 @@ from signer.api.tls import ServerTls
 from signer.api.use_cases import AdminUseCases, SignerUseCases
 from signer.domain.errors import ConfigurationError
 from signer.ports.events import EventLog
+from signer.ports.meter import CallMeter
 from signer.service.clients import Role
 
 MAX_MESSAGE_BYTES = 128 * 1024
@@ -65,13 +66,14 @@ async def serve(
     identities: Identities,
     tls: ServerTls,
     log: EventLog,
+    meter: CallMeter,
 ) -> AsyncIterator[Listening]:
     """Serve until the block ends; then refuse new calls, let the running ones finish, and close."""
     calls = Admission(options.max_in_flight, "requests")
     streams = Admission(options.max_watchers, "streams")
 
     def edge(role: Role, calls: Admission) -> Edge:
-        return Edge(role=role, identities=identities, calls=calls, streams=streams, log=log)
+        return Edge(role=role, identities=identities, calls=calls, streams=streams, log=log, meter=meter)
 
     # An operator must get through while traders flood the signer: the Admin service has room of its own.
     trader_edge = edge(Role.TRADER, calls)
