@@ -149,3 +149,75 @@ def test_the_example_of_the_documents_is_valid() -> None:
     example = Path(__file__).parents[2] / "docs" / "signer.example.toml"
 
     assert load(example).clients
+
+
+VAULT = """
+[vault]
+address = "https://vault.internal:8200"
+ca = "pki/vault-ca.pem"
+envelopes = "file:state/envelopes"
+[vault.login]
+approle = { mount = "approle", role_id = "r", secret_id_file = "secrets/id.wrapped" }
+"""
+IN_VAULT = ('backend = "dev"\ndev = { mnemonic_index = 1 }', 'backend = "vault"')
+
+
+def vault_settings(*changes: tuple[str, str]) -> Settings:
+    return settings(
+        ('san = "spiffe', f'san = "spiffe://x"\nrole = "admin"\n{VAULT}[[clients]]\nsan = "spiffe'), *changes
+    )
+
+
+def test_the_paths_of_vault_are_relative_too() -> None:
+    vault = vault_settings(IN_VAULT).vault
+
+    assert vault is not None
+    assert vault.login.approle is not None
+    assert vault.ca == Path("/etc/airlock/pki/vault-ca.pem")
+    assert vault.envelope_folder == Path("/etc/airlock/state/envelopes")
+    assert vault.login.approle.secret_id_file == Path("/etc/airlock/secrets/id.wrapped")
+
+
+def test_the_name_of_a_transit_key_is_no_path() -> None:
+    solana = "solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp"
+    account = f'[[accounts]]\nid = "{solana}:{"1" * 32}"\nwallet = "sol"\nbackend = "vault"\n'
+    key = 'vault = { key = "sol-hot", key_version = 1 }\n'
+    chain = f'[[chains]]\nid = "{solana}"\nrpc_url = "http://127.0.0.1:1"\n'
+
+    read = vault_settings(("[[clients]]", f"{chain}{account}{key}[[clients]]"))
+
+    assert read.accounts[1].vault is not None
+    assert read.accounts[1].vault.key == "sol-hot"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "complaint"),
+    [
+        ("https://vault", "http://vault", "unsafe_plaintext = true"),
+        ("https://vault", "https://user:hunter2@vault", "no user, path"),
+        ("https://vault.internal:8200", "vault.internal", "https://host"),
+        ('ca = "pki/vault-ca.pem"', "", "needs ca"),
+        ("file:state/envelopes", "s3", '"kv" and "file:FOLDER"'),
+        (
+            'approle = { mount = "approle", role_id = "r", secret_id_file = "secrets/id.wrapped" }',
+            "",
+            "exactly one",
+        ),
+        (VAULT, "", "needs a [vault] table"),
+        ('backend = "vault"', 'backend = "vault"\ndev = { mnemonic_index = 1 }', "no table dev"),
+        ('backend = "vault"', 'backend = "vault"\nvault = { key = "k", key_version = 1 }', "found by its id"),
+        (
+            'backend = "vault"',
+            'backend = "dev"\ndev = { mnemonic_index = 1 }\nvault = { key = "k", key_version = 1 }',
+            "no table vault",
+        ),
+    ],
+)
+def test_a_vault_that_cannot_be_used_is_refused_with_what_is_allowed(
+    before: str, after: str, complaint: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        vault_settings(IN_VAULT, (before, after))
+
+    assert complaint in str(caught.value)
+    assert "hunter2" not in str(caught.value)

@@ -1,0 +1,64 @@
+"""Reads `signer.toml` whole, or refuses naming line, key and what is allowed."""
+
+import tomllib
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from signer.domain.errors import ConfigurationError
+from signer.policy.lines import KeyPath, Lines, spell
+from signer.settings.model import Settings
+
+_MAX_SETTINGS_BYTES = 1024 * 1024
+
+
+def load(path: Path) -> Settings:
+    """Read `path`. Relative paths in it are relative to its folder.
+
+    Raises ConfigurationError naming the file, the line, the key and what is allowed.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path}: cannot be read: {error.strerror}; allowed is a TOML file"
+        ) from error
+    return parse(raw, path)
+
+
+def parse(raw: bytes, path: Path) -> Settings:
+    """Parse the bytes of a settings file that lies (or would lie) at `path`."""
+    if len(raw) > _MAX_SETTINGS_BYTES:
+        raise ConfigurationError(f"{path}: {len(raw)} bytes; at most {_MAX_SETTINGS_BYTES} are allowed")
+    try:
+        text = raw.decode()
+        document = tomllib.loads(text)
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"{path}: not TOML: {error}") from error
+    try:
+        return Settings.model_validate(document, context={"folder": path.absolute().parent})
+    except ValidationError as error:
+        errors = error.errors(include_input=False, include_url=False)
+        lines = Lines(text)
+        inner = [item["loc"] for item in errors]
+        problems = (
+            f"{_place(path, item['loc'], lines)}: {_text(item['type'], item['msg'])}"
+            for item in errors
+            if not (item["type"] == "too_short" and _is_echo(item["loc"], inner))
+        )
+        raise ConfigurationError("\n".join(problems)) from None
+
+
+def _place(path: Path, location: KeyPath, lines: Lines) -> str:
+    return f"{path}:{lines.of(location) or 1}: {spell(location) or 'settings'}"
+
+
+def _text(kind: str, message: str) -> str:
+    if kind == "extra_forbidden":
+        return "no such key; allowed are the keys of docs/signer.example.toml"
+    return message.removeprefix("Value error, ")
+
+
+def _is_echo(location: KeyPath, others: list[KeyPath]) -> bool:
+    """Whether a list is only "too short" because one of its items was refused."""
+    return any(len(other) > len(location) and other[: len(location)] == location for other in others)
