@@ -128,8 +128,11 @@ class Transit:
         return None if answer is None else _facts(key, answer)
 
     async def create(self, key: str, *, type_: str, derived: bool = False) -> None:
-        """Make a key that never leaves Vault. Does nothing when there is one of that name."""
-        body = {"type": type_, "derived": derived, "exportable": False, "allow_plaintext_backup": False}
+        """Make a key that never leaves Vault. Does nothing when there is one of that name.
+
+        What is not named is off in Vault: exportable, allow_plaintext_backup, deletion_allowed.
+        """
+        body: dict[str, object] = {"type": type_} | ({"derived": True} if derived else {})
         await self._api.write(f"{self._mount}/keys/{key}", body)
 
     async def rotate(self, key: str) -> None:
