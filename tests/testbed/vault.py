@@ -264,7 +264,7 @@ class VaultServer:
         self._unseal_key, self.root_token = str(keys[0]), str(reply.body["root_token"])
         await self.unseal()
         if self._audited:
-            options: dict[str, Json] = {"file_path": str(self.audit_log)}
+            options: dict[str, Json] = {"file_path": str(self.audit_log), "hmac_accessor": "false"}
             await self.write("sys/audit/file", {"type": "file", "options": options})
 
     async def _answers(self) -> bool:

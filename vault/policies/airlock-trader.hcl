@@ -1,0 +1,21 @@
+# The trader: reads its own secrets and has its client certificate issued. No key of any account.
+
+path "airlock-trader/data/*" {
+  capabilities = ["read"]
+}
+
+path "airlock-pki/issue/trader-client" {
+  capabilities = ["update"]
+}
+
+path "auth/token/lookup-self" {
+  capabilities = ["read"]
+}
+
+path "auth/token/renew-self" {
+  capabilities = ["update"]
+}
+
+path "auth/token/revoke-self" {
+  capabilities = ["update"]
+}
