@@ -54,7 +54,7 @@ class Authority:
         """Issue for a server that is reached under `hosts` (DNS names and IP addresses)."""
         names: list[x509.GeneralName] = [
             x509.UniformResourceIdentifier(uri),
-            *(_host(host) for host in hosts),
+            *(host_name(host) for host in hosts),
         ]
         return self._issue(names, ExtendedKeyUsageOID.SERVER_AUTH, days, key)
 
@@ -125,7 +125,8 @@ def _pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 
-def _host(text: str) -> x509.GeneralName:
+def host_name(text: str) -> x509.GeneralName:
+    """IP address or DNS name, as a certificate spells it."""
     try:
         return x509.IPAddress(ipaddress.ip_address(text))
     except ValueError:
