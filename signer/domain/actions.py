@@ -88,7 +88,20 @@ class Swap:
         return self.path[-1]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erc20Transfer:
+    """ERC-20 `transfer(recipient, amount)`; amount in base units. No `Action`: only a drain does it."""
+
+    token: Address
+    recipient: Address
+    amount: int
+
+
 Action: TypeAlias = NativeTransfer | Erc20Approve | WethDeposit | WethWithdraw | Swap
+"""What a client may ask for at all."""
+
+DrainAction: TypeAlias = NativeTransfer | Erc20Approve | Erc20Transfer
+"""What the drain of an account in rotation may do at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -136,6 +136,10 @@ class AccountTable(_Table):
     max_quote_age_s: Count = 10
     max_price_age_s: Count = 120
     max_slippage_bps: Count = 50
+    emergency_max_fee_per_gas_wei: Uint256 | None = None
+    emergency_max_priority_fee_per_gas_wei: Uint256 | None = None
+    emergency_max_fee_per_transaction_wei: Uint256 | None = None
+    emergency_max_fee_per_day_wei: Uint256 | None = None
     native_recipients: list[EvmAddress] = []
     max_native_per_transfer_wei: Uint256 = 0
     max_native_per_day_wei: Uint256 = 0
@@ -156,6 +160,10 @@ class AccountTable(_Table):
                 max_fee_per_transaction_wei=self.max_fee_per_transaction_wei,
                 max_fee_per_day_wei=self.max_fee_per_day_wei,
                 accept_fee_per_gas_above_50_gwei=self.accept_fee_per_gas_above_50_gwei,
+                emergency_max_fee_per_gas_wei=self.emergency_max_fee_per_gas_wei,
+                emergency_max_priority_fee_per_gas_wei=self.emergency_max_priority_fee_per_gas_wei,
+                emergency_max_fee_per_transaction_wei=self.emergency_max_fee_per_transaction_wei,
+                emergency_max_fee_per_day_wei=self.emergency_max_fee_per_day_wei,
             ),
             native=NativePolicy(
                 recipients=frozenset(map(Address, self.native_recipients)),

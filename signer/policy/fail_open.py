@@ -8,7 +8,7 @@ from typing_extensions import override
 from signer.domain.accounts import Address
 from signer.domain.actions import ContractKind
 from signer.policy.lines import KeyPath, spell
-from signer.policy.model import AccountPolicy, Policy, RouterPolicy, TokenPolicy
+from signer.policy.model import AccountPolicy, FeePolicy, Policy, RouterPolicy, TokenPolicy
 
 UNBOUNDED = 2**128
 """From here on an amount is no limit: no token has a supply near it."""
@@ -58,6 +58,7 @@ def _account(before: Iterable[AccountPolicy], account: AccountPolicy) -> Iterato
         yield ("account",), f"{account.account} is listed twice: one table an account is allowed"
     yield from _time_and_price(account)
     yield from _fees(account)
+    yield from _emergency_fees(account.fees)
     yield from _native(account)
     for index, router in enumerate(account.routers):
         for key, problem in _router(account, account.routers[:index], router):
@@ -98,6 +99,42 @@ def _fees(account: AccountPolicy) -> Iterator[_Problem]:
         yield ("max_fee_per_day_wei",), _no_limit(fees.max_fee_per_day_wei)
     if fees.max_fee_per_transaction_wei > fees.max_fee_per_day_wei:
         yield ("max_fee_per_transaction_wei",), "above max_fee_per_day_wei, so it limits nothing"
+
+
+def _emergency_fees(fees: FeePolicy) -> Iterator[_Problem]:
+    # What a drain may cost at worst: it is asked for by an operator, and yet it is a limit like the others.
+    raised = (
+        ("max_fee_per_gas_wei", fees.emergency_max_fee_per_gas_wei, fees.max_fee_per_gas_wei),
+        (
+            "max_priority_fee_per_gas_wei",
+            fees.emergency_max_priority_fee_per_gas_wei,
+            fees.max_priority_fee_per_gas_wei,
+        ),
+        (
+            "max_fee_per_transaction_wei",
+            fees.emergency_max_fee_per_transaction_wei,
+            fees.max_fee_per_transaction_wei,
+        ),
+        ("max_fee_per_day_wei", fees.emergency_max_fee_per_day_wei, fees.max_fee_per_day_wei),
+    )
+    per_gas, priority, per_transaction, per_day = (
+        normal if emergency is None else emergency for _, emergency, normal in raised
+    )
+    for name, emergency, normal in raised:
+        if emergency is not None and emergency < normal:
+            yield (f"emergency_{name}",), f"below {name}, so it raises nothing: {normal} or more is allowed"
+    if per_gas > FEE_PER_GAS_WEI_CEILING and fees.emergency_max_fee_per_gas_wei is not None:
+        problem = f"{per_gas} wei: at most {FEE_PER_GAS_WEI_CEILING} are allowed"
+        yield ("emergency_max_fee_per_gas_wei",), problem
+    if priority > per_gas and fees.emergency_max_priority_fee_per_gas_wei is not None:
+        yield ("emergency_max_priority_fee_per_gas_wei",), "above the fee per gas of which it is a part"
+    if per_day >= UNBOUNDED and fees.emergency_max_fee_per_day_wei is not None:
+        yield ("emergency_max_fee_per_day_wei",), _no_limit(per_day)
+    if per_transaction > per_day and fees.emergency_max_fee_per_transaction_wei is not None:
+        yield (
+            ("emergency_max_fee_per_transaction_wei",),
+            "above the fees of a day, so it limits nothing",
+        )
 
 
 def _native(account: AccountPolicy) -> Iterator[_Problem]:

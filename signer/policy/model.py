@@ -55,7 +55,10 @@ class TokenPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeePolicy:
-    """Limits on what inclusion may cost."""
+    """Limits on what inclusion may cost.
+
+    The `emergency_` ones hold for the drain of an emergency rotation instead; None raises nothing.
+    """
 
     max_fee_per_gas_wei: int
     max_priority_fee_per_gas_wei: int
@@ -63,6 +66,10 @@ class FeePolicy:
     max_fee_per_transaction_wei: int
     max_fee_per_day_wei: int
     accept_fee_per_gas_above_50_gwei: bool
+    emergency_max_fee_per_gas_wei: int | None = None
+    emergency_max_priority_fee_per_gas_wei: int | None = None
+    emergency_max_fee_per_transaction_wei: int | None = None
+    emergency_max_fee_per_day_wei: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,10 +62,7 @@ def decide_replacement(
     listed = policy.account(account)
     if listed is None:
         return unlisted_account(policy, account)
-    expected = replacement_of(
-        newest, replacement.max_fee_per_gas_wei, replacement.max_priority_fee_per_gas_wei
-    )
-    return _decide(listed, newest, replacement, expected, usage)
+    return replacement_under(listed, newest, replacement, usage)
 
 
 def decide_cancellation(
@@ -75,10 +72,27 @@ def decide_cancellation(
     listed = policy.account(account)
     if listed is None:
         return unlisted_account(policy, account)
-    expected = cancellation_of(
-        listed.address, cancellation.max_fee_per_gas_wei, cancellation.max_priority_fee_per_gas_wei
+    return cancellation_under(listed, newest, cancellation, usage)
+
+
+def replacement_under(
+    account: AccountPolicy, newest: EvmPayload, replacement: EvmPayload, usage: Usage
+) -> Decision:
+    """Judge a replacement by the rules of one account."""
+    expected = replacement_of(
+        newest, replacement.max_fee_per_gas_wei, replacement.max_priority_fee_per_gas_wei
     )
-    return _decide(listed, newest, cancellation, expected, usage)
+    return _decide(account, newest, replacement, expected, usage)
+
+
+def cancellation_under(
+    account: AccountPolicy, newest: EvmPayload, cancellation: EvmPayload, usage: Usage
+) -> Decision:
+    """Judge a cancellation by the rules of one account."""
+    expected = cancellation_of(
+        account.address, cancellation.max_fee_per_gas_wei, cancellation.max_priority_fee_per_gas_wei
+    )
+    return _decide(account, newest, cancellation, expected, usage)
 
 
 def least_fee_wei(fee_per_gas_wei: int) -> int:

@@ -7,10 +7,19 @@ from signer.decode.evm import erc20, swap_router02, uniswap_v2, weth9
 from signer.decode.evm.call import ReadCall
 from signer.decode.evm.calldata import CalldataReader, NotReadableError
 from signer.domain.accounts import Address
-from signer.domain.actions import Action, ContractKind, NativeTransfer, NotUnderstood
+from signer.domain.actions import (
+    Action,
+    ContractKind,
+    DrainAction,
+    Erc20Approve,
+    NativeTransfer,
+    NotUnderstood,
+)
 from signer.domain.decisions import Violation
 from signer.domain.reasons import DenyReason
 from signer.domain.transactions import EvmPayload
+
+_TOKENS = frozenset({ContractKind.ERC20, ContractKind.WETH9})
 
 
 def decode(payload: EvmPayload, contracts: Mapping[Address, ContractKind]) -> Action | NotUnderstood:
@@ -27,6 +36,30 @@ def decode(payload: EvmPayload, contracts: Mapping[Address, ContractKind]) -> Ac
             limit="a contract listed in the policy",
             actual=payload.to,
             unit="address",
+        )
+    )
+
+
+def decode_drain(
+    payload: EvmPayload, contracts: Mapping[Address, ContractKind]
+) -> DrainAction | NotUnderstood:
+    """Return what a drain's own payload does. Reads token transfers, which `decode` has no reading for."""
+    call = CalldataReader(payload.data)
+    if contracts.get(payload.to) in _TOKENS and call.selector == erc20.TRANSFER:
+        try:
+            return erc20.transfer(payload, call)
+        except NotReadableError as error:
+            return NotUnderstood(violation=error.violation)
+    action = decode(payload, contracts)
+    if isinstance(action, NativeTransfer | Erc20Approve | NotUnderstood):
+        return action
+    return NotUnderstood(
+        violation=Violation(
+            reason=DenyReason.NOT_UNDERSTOOD,
+            rule="decode",
+            limit="a transfer or an approval",
+            actual=type(action).__name__,
+            unit="action",
         )
     )
 

@@ -67,6 +67,36 @@ def test_a_closed_policy_has_no_findings_and_comes_into_force() -> None:
             "above max_fee_per_gas_wei",
         ),
         (
+            HEAD,
+            HEAD + "emergency_max_fee_per_gas_wei = 49_999_999_999\n",
+            "emergency_max_fee_per_gas_wei",
+            "below max_fee_per_gas_wei, so it raises nothing",
+        ),
+        (
+            HEAD,
+            HEAD + "emergency_max_fee_per_gas_wei = 1_000_000_000_001\n",
+            "emergency_max_fee_per_gas_wei",
+            "at most 1000000000000",
+        ),
+        (
+            HEAD,
+            HEAD + "emergency_max_priority_fee_per_gas_wei = 50_000_000_001\n",
+            "emergency_max_priority_fee_per_gas_wei",
+            "above the fee per gas",
+        ),
+        (
+            HEAD,
+            HEAD + f"emergency_max_fee_per_day_wei = {2**128}\n",
+            "emergency_max_fee_per_day_wei",
+            "is no limit",
+        ),
+        (
+            HEAD,
+            HEAD + "emergency_max_fee_per_transaction_wei = 100_000_000_000_000_001\n",
+            "emergency_max_fee_per_transaction_wei",
+            "above the fees of a day",
+        ),
+        (
             "max_fee_per_day_wei = 100_000_000_000_000_000",
             f"max_fee_per_day_wei = {2**128}",
             "max_fee_per_day_wei",
