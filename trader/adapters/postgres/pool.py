@@ -136,8 +136,7 @@ def _digits(amount: int) -> str:
     return str(operator.index(amount))
 
 
-def _to_json(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+_to_json = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
 def _place(dsn: str) -> str:
