@@ -9,17 +9,13 @@ def request_digest(method: str, values: Iterable[str | bytes | int]) -> str:
 
     Each value carries its type and length, so that no two different sequences have the same encoding.
     """
-    content = b"".join(map(_encoded, values))
-    return hashlib.sha256(b"airlock.signer.v1/%s\n%s" % (method.encode(), content)).hexdigest()
-
-
-def _encoded(value: str | bytes | int) -> bytes:
-    match value:
-        case str():
-            raw = value.encode()
-            return b"s%d:%s" % (len(raw), raw)
-        case bytes():
-            return b"b%d:%s" % (len(value), value)
-        case int():
-            raw = b"%d" % value
-            return b"i%d:%s" % (len(raw), raw)
+    parts = [b"airlock.signer.v1/%s\n" % method.encode()]
+    for value in values:
+        if isinstance(value, str):
+            kind, raw = b"s", value.encode()
+        elif isinstance(value, bytes):
+            kind, raw = b"b", value
+        else:
+            kind, raw = b"i", b"%d" % value
+        parts += (kind, b"%d:" % len(raw), raw)
+    return hashlib.sha256(b"".join(parts)).hexdigest()

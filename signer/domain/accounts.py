@@ -6,6 +6,7 @@ Refuses every spelling that is not exactly one account on one chain.
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import NewType
 
 AccountId = NewType("AccountId", str)
@@ -93,6 +94,7 @@ def address_of(account: AccountId) -> Address:
     return Address(account.rpartition(":")[2])
 
 
+@lru_cache(maxsize=64)
 def evm_chain_id(chain: ChainName) -> int:
     """EIP-155 chain id. Raises ValueError for a chain of another namespace."""
     match = _EVM_CHAIN.fullmatch(chain)

@@ -13,12 +13,11 @@ from signer.domain.actions import (
 )
 from signer.domain.budget import FEE, NATIVE, TRANSACTIONS, Charge, token_resource
 from signer.domain.transactions import EvmPayload
-from signer.policy.model import AccountPolicy
 
 _ONE = Charge(resource=TRANSACTIONS, amount=1)
 
 
-def charges_of(_: AccountPolicy, payload: EvmPayload, action: Action | NotUnderstood) -> tuple[Charge, ...]:
+def charges_of(payload: EvmPayload, action: Action | NotUnderstood) -> tuple[Charge, ...]:
     """Return the worst case: everything that may leave the account, the whole fee, and one transaction."""
     fee = Charge(resource=FEE, amount=payload.worst_fee_wei)
     match action:

@@ -13,4 +13,4 @@ def limits_of(account: AccountPolicy) -> tuple[RollingLimit, ...]:
 
 def limits_on(account: AccountPolicy, charges: Iterable[Charge]) -> tuple[RollingLimit, ...]:
     """Limits that the charges count against. An unlisted token has none; the token rule refuses it."""
-    return tuple(limit for charge in charges for limit in account.limits_on.get(charge.resource, ()))
+    return tuple([limit for charge in charges for limit in account.limits_on.get(charge.resource, ())])

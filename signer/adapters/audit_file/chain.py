@@ -18,6 +18,7 @@ Field: TypeAlias = str | int | Sequence[str] | None
 
 NO_HASH = "0" * 64
 _HASH_START = b',"hash":"'
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 _HASH_MEMBER_BYTES = len(_HASH_START) + 64 + len(b'"}')
 
 
@@ -87,7 +88,7 @@ def read_link(line: bytes) -> Link:
 
 
 def _line(fields: Mapping[str, Field], seq: int) -> tuple[bytes, Head]:
-    body = json.dumps(fields, sort_keys=True, separators=(",", ":")).encode("ascii")
+    body = _CANONICAL.encode(fields).encode("ascii")
     digest = sha256(body).hexdigest()
     return body[:-1] + _hash_member(digest) + b"\n", Head(seq=seq, hash=digest)
 

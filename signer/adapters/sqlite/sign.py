@@ -1,7 +1,5 @@
 """Mark signed: the signature becomes durable before it may leave. Refuses a second payload for a nonce."""
 
-from dataclasses import replace
-
 from signer.adapters.sqlite import rows
 from signer.adapters.sqlite.work import Work
 from signer.domain.errors import BrokenError, NotFoundError
@@ -32,7 +30,7 @@ def mark_signed(
     work.forget_reserved(transaction)
     if reserved is not None and work.connection.execute(_SIGN_ORIGINAL, values).rowcount == 1:
         work.write_event(transaction, SlotState.RESERVED, signed_state, at)
-        return replace(reserved, state=signed_state, payload_hash=payload_hash, signed=signed, signed_at=at)
+        return reserved.as_signed(signed, payload_hash, at)
     record = rows.by_id(work.connection, transaction)
     if record is None:
         raise NotFoundError(f"no transaction {transaction} to mark signed")
@@ -42,7 +40,7 @@ def mark_signed(
     state = advance(record.state, SlotEvent.SIGNATURE_DURABLE)
     work.connection.execute(_UPDATE, (state.value, *values[1:]))
     work.write_event(transaction, record.state, state, at)
-    return replace(record, state=state, payload_hash=payload_hash, signed=signed, signed_at=at)
+    return record.as_signed(signed, payload_hash, at)
 
 
 def _check_only_payload(work: Work, record: TransactionRecord, payload_hash: str) -> None:

@@ -13,6 +13,10 @@ _LIST = 0xC0
 _SHORT = 55
 """Longest content whose length fits into the prefix byte."""
 
+# Every signature encodes a dozen short numbers, nearly all of them twice: looked up instead of made.
+_SMALL = tuple(bytes((value,)) if value else bytes((_BYTES,)) for value in range(_BYTES))
+_SHORT_PREFIXES = tuple(bytes((_BYTES + length,)) for length in range(_SHORT + 1))
+
 
 class RlpError(ValueError):
     """The bytes are not a flat RLP list. Says what and at which byte."""
@@ -20,7 +24,11 @@ class RlpError(ValueError):
 
 def encode_int(value: int) -> bytes:
     """Encode a non-negative integer, big-endian without leading zeros."""
-    return encode_bytes(value.to_bytes((value.bit_length() + 7) // 8, "big"))
+    if 0 <= value < _BYTES:
+        return _SMALL[value]
+    length = (value.bit_length() + 7) // 8
+    content = value.to_bytes(length, "big")
+    return _SHORT_PREFIXES[length] + content if length <= _SHORT else encode_bytes(content)
 
 
 def encode_bytes(content: bytes) -> bytes:

@@ -14,6 +14,7 @@ from signer.domain.actions import (
     NativeTransfer,
     NotUnderstood,
     Swap,
+    SwapVenue,
     WethDeposit,
     WethWithdraw,
 )
@@ -24,6 +25,7 @@ from signer.policy.proposal import Proposal
 
 _TOKENS = frozenset({ContractKind.ERC20, ContractKind.WETH9})
 _WRAPPED = frozenset({ContractKind.WETH9})
+_ROUTERS = {venue: frozenset({ContractKind(venue.value)}) for venue in SwapVenue}
 
 
 def contract(account: AccountPolicy, proposal: Proposal) -> Iterator[Violation]:
@@ -46,7 +48,7 @@ def _target(
 ) -> tuple[Address, frozenset[ContractKind]]:
     match action:
         case Swap():
-            return action.router, frozenset({ContractKind(action.venue.value)})
+            return action.router, _ROUTERS[action.venue]
         case Erc20Approve():
             return action.token, _TOKENS
         case WethDeposit() | WethWithdraw():

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 from signer.domain.budget import excesses
 from signer.domain.decisions import Violation
-from signer.policy.charges import charges_of
 from signer.policy.excess import excess_violations
 from signer.policy.limits import limits_on
 from signer.policy.model import AccountPolicy
@@ -17,5 +16,5 @@ from signer.policy.proposal import Proposal
 
 def rolling(account: AccountPolicy, proposal: Proposal) -> Iterator[Violation]:
     """Judge the worst case of this transaction together with what its windows hold."""
-    charges = charges_of(account, proposal.payload, proposal.action)
+    charges = proposal.charges
     return iter(excess_violations(excesses(limits_on(account, charges), charges, proposal.usage)))

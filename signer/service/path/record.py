@@ -3,7 +3,9 @@
 Never bytes that could be broadcast.
 """
 
+from collections.abc import Mapping
 from dataclasses import fields
+from typing import get_args
 
 from signer.domain.accounts import AccountId
 from signer.domain.actions import Action, NotUnderstood
@@ -12,6 +14,10 @@ from signer.domain.records import TransactionRecord
 from signer.domain.time import UnixMs
 from signer.domain.transactions import ClientName
 from signer.ports.audit import AuditRecord
+
+_FIELDS: Mapping[type[Action], tuple[str, ...]] = {
+    kind: tuple(field.name for field in fields(kind)) for kind in get_args(Action)
+}
 
 
 def approved(
@@ -97,12 +103,12 @@ def describe(action: Action | NotUnderstood) -> str:
     """One line for people: the action's name and fields."""
     if isinstance(action, NotUnderstood):
         return f"not understood: {action.violation.actual}"
-    values = ", ".join(f"{field.name}={_text(getattr(action, field.name))}" for field in fields(action))
-    return f"{type(action).__name__}({values})"
+    values = [f"{name}={_text(getattr(action, name))}" for name in _FIELDS[type(action)]]
+    return f"{type(action).__name__}({', '.join(values)})"
 
 
 def _text(value: object) -> str:
-    return ">".join(str(item) for item in value) if isinstance(value, tuple) else str(value)
+    return ">".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _line(violation: Violation) -> str:
