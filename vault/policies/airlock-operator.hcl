@@ -1,4 +1,4 @@
-# The operator, a person: makes accounts, issues an admin's certificate, takes certificates and credentials
+# The operator, a person: makes accounts, signs an admin's certificate, takes certificates and credentials
 # back. It cannot sign, decrypt, export or delete.
 
 # `type` alone: a key that is made here is never exportable. The rest is an import of a key that existed.
@@ -32,11 +32,11 @@ path "airlock/metadata/accounts/" {
   capabilities = ["list"]
 }
 
-path "airlock-pki/issue/admin-client" {
+path "airlock-pki/sign/admin-client" {
   capabilities = ["update"]
 }
 
-path "airlock-pki/certs" {
+path "airlock-pki/certs/" {
   capabilities = ["list"]
 }
 

@@ -34,8 +34,9 @@ path "airlock/data/successors/*" {
   capabilities = ["read"]
 }
 
-# Its own server certificate. The authority's certificate and its revocation list need no policy.
-path "airlock-pki/issue/signer-server" {
+# Its own server certificate, for a key that it made itself. Anybody may read the authority's certificate and
+# its revocation list.
+path "airlock-pki/sign/signer-server" {
   capabilities = ["update"]
 }
 

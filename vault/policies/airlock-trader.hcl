@@ -1,10 +1,10 @@
-# The trader: reads its own secrets and has its client certificate issued. No key of any account.
+# The trader: reads its own secrets and has its client certificate signed. No key of any account.
 
 path "airlock-trader/data/*" {
   capabilities = ["read"]
 }
 
-path "airlock-pki/issue/trader-client" {
+path "airlock-pki/sign/trader-client" {
   capabilities = ["update"]
 }
 
