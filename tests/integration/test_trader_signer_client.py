@@ -1,5 +1,6 @@
 """The signer client over a real gRPC connection: what was asked arrives, and each status means one thing."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from signer.domain.time import UnixMs
 from tests.fakes.fake_signer import FakeSigner, Script
 from tests.fakes.signer_server import denial, signer_server, tls_server
 from tests.testbed.accounts import dev_account
-from trader.adapters.signer_client.channel import SignerTarget, TlsFiles
+from trader.adapters.signer_client.channel import SignerTarget, TlsFiles, signer_connection
 from trader.adapters.signer_client.client import SignerClient, signer_client
 from trader.adapters.signer_client.errors import refused_or_raise
 from trader.adapters.signer_client.expiry import expires_at_s
@@ -221,3 +222,32 @@ def test_a_file_that_is_no_certificate_is_named(tmp_path: Path) -> None:
         path.write_text(text, encoding="ascii")
         with pytest.raises(ConfigurationError, match=str(path)):
             expires_at_s(path)
+
+
+async def test_a_renewed_certificate_is_taken_over_and_no_call_is_lost(
+    signer: FakeSigner, tmp_path: Path
+) -> None:
+    write_dev_pki(tmp_path, now=UnixMs(time.time_ns() // 1_000_000))
+    tls = TlsFiles(
+        authority=tmp_path / "ca.pem", certificate=tmp_path / "trader.pem", key=tmp_path / "trader.key"
+    )
+    async with tls_server(signer, tmp_path) as port:
+        target = SignerTarget(address=f"127.0.0.1:{port}", tls=tls, server_name="localhost")
+        async with signer_connection(target) as connection:
+            client = SignerClient(connection, deadline_ms=2_000)
+            before = connection.stub()
+            await client.accounts()
+            tls.certificate.write_bytes((tmp_path / "admin.pem").read_bytes())
+            between_the_two_files = connection.stub()
+            await client.accounts()
+            tls.key.write_bytes((tmp_path / "admin.key").read_bytes())
+            asked = [
+                client.sign(IdempotencyKey(f"{number:032x}"), signer.wallet, DRAFT, BELIEF)
+                for number in range(20)
+            ]
+            answers = await asyncio.gather(*asked)
+            after = connection.stub()
+
+    assert between_the_two_files is before
+    assert after is not before
+    assert all(isinstance(answer, Signed) for answer in answers)

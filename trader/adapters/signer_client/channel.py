@@ -1,19 +1,31 @@
-"""The way to the signer: mutual TLS over TCP; refuses plaintext but on a Unix socket, if told so by name."""
+"""The way to the signer: mutual TLS over TCP; refuses plaintext but on a Unix socket, if told so by name.
 
+A renewed certificate is taken over by the next call; calls on the way end on the connection of their own.
+"""
+
+import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias, cast
 
 import grpc
+import structlog
 from grpc import aio
+from structlog.typing import FilteringBoundLogger
 
+from protos.airlock.signer.v1 import signer_pb2_grpc
 from trader.domain.errors import ConfigurationError
 
 _MAX_MESSAGE_BYTES = 128 * 1024
 _MAX_METADATA_BYTES = 64 * 1024  # refusals travel there; the default of 8 KiB would turn them into overload
 _KEEPALIVE_MS = 30_000
 _MAX_RECONNECT_MS = 2_000
+_LAST_CALLS_END_S = 60  # a stream of changes is cut then and opened anew, with the new certificate
+
+log: FilteringBoundLogger = structlog.get_logger("trader")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +50,76 @@ class SignerTarget:
     plaintext_on_unix_socket: bool = False
 
 
+class SignerConnection:
+    """The channel in use. It connects when the first call is made."""
+
+    def __init__(self, target: SignerTarget) -> None:
+        """Raises ConfigurationError for files that cannot be used."""
+        self._target = target
+        self._stamp = _stamp(target.tls)
+        self._channel = _open(target)
+        self._stub = _stub(self._channel)
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def stub(self) -> "signer_pb2_grpc.SignerAsyncStub":
+        """What to call, with the certificate of now."""
+        stamp = _stamp(self._target.tls)
+        if stamp != self._stamp:
+            self._reopen(stamp)
+        return self._stub
+
+    async def close(self) -> None:
+        """Cut what is still open."""
+        for closing in self._closing:
+            closing.cancel()
+        await asyncio.gather(*self._closing, return_exceptions=True)
+        await self._channel.close()
+
+    def _reopen(self, stamp: "_Stamp") -> None:
+        try:
+            channel = _open(self._target)
+        except ConfigurationError as error:
+            # Between two renames there is no pair; the next call looks again.
+            log.warning("signer.certificate_not_taken", why=str(error))
+            return
+        closing = asyncio.create_task(self._channel.close(_LAST_CALLS_END_S))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+        self._channel, self._stub, self._stamp = channel, _stub(channel), stamp
+        log.info("signer.certificate_taken")
+
+
 @asynccontextmanager
-async def signer_channel(target: SignerTarget) -> AsyncIterator[aio.Channel]:
-    """A channel, closed at the end of the block. It connects when the first call is made."""
-    async with _open(target) as channel:
-        yield channel
+async def signer_connection(target: SignerTarget) -> AsyncIterator[SignerConnection]:
+    """A connection, closed at the end of the block."""
+    connection = SignerConnection(target)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+_Stamp: TypeAlias = tuple[tuple[int, int], ...]
+
+
+def _stamp(tls: TlsFiles | None) -> _Stamp:
+    """Which files these are; a file that is missing for a moment is another one, too."""
+    if tls is None:
+        return ()
+    return tuple(_one_stamp(path) for path in (tls.authority, tls.certificate, tls.key))
+
+
+def _one_stamp(path: Path) -> tuple[int, int]:
+    try:
+        stat = path.stat()
+    except OSError:
+        return 0, 0
+    return stat.st_mtime_ns, stat.st_ino
+
+
+def _stub(channel: aio.Channel) -> "signer_pb2_grpc.SignerAsyncStub":
+    # One generated class serves both kinds of channel; its asynchronous face exists only as a type.
+    return cast("signer_pb2_grpc.SignerAsyncStub", signer_pb2_grpc.SignerStub(channel))
 
 
 def _open(target: SignerTarget) -> aio.Channel:
@@ -63,12 +140,24 @@ def _open(target: SignerTarget) -> aio.Channel:
         return aio.insecure_channel(target.address, options=options)
     if target.server_name is not None:
         options.append(("grpc.ssl_target_name_override", target.server_name))
+    _check_pair(target.tls)
     credentials = grpc.ssl_channel_credentials(
         root_certificates=_read(target.tls.authority),
         private_key=_read(target.tls.key),
         certificate_chain=_read(target.tls.certificate),
     )
     return aio.secure_channel(target.address, credentials, options=options)
+
+
+def _check_pair(tls: TlsFiles) -> None:
+    """GRPC would take any two files, and fail at each handshake."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(tls.certificate, tls.key)
+    except (OSError, ssl.SSLError) as error:
+        why = error.strerror or error.reason if isinstance(error, ssl.SSLError) else error.strerror
+        raise ConfigurationError(
+            f"{tls.certificate} and {tls.key}: {why}; a readable PEM certificate and its key are allowed"
+        ) from None
 
 
 def _read(path: Path) -> bytes:

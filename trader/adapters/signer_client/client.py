@@ -2,17 +2,17 @@
 
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import grpc
 from grpc import aio
 
-from protos.airlock.signer.v1 import signer_pb2, signer_pb2_grpc
+from protos.airlock.signer.v1 import signer_pb2
 from trader.adapters.signer_client import messages
-from trader.adapters.signer_client.channel import SignerTarget, signer_channel
+from trader.adapters.signer_client.channel import SignerConnection, SignerTarget, signer_connection
 from trader.adapters.signer_client.errors import refused_or_raise
-from trader.domain.errors import SignerNotReadyError
-from trader.domain.ids import IdempotencyKey, WalletId
+from trader.domain.errors import SignerNotReadyError, SignerUnavailableError
+from trader.domain.ids import IdempotencyKey, WalletId, parse_wallet
 from trader.domain.quotes import TransactionDraft
 from trader.domain.time import MS_PER_S
 from trader.ports.signer import Allowed, Belief, BudgetLine, Refused, Signed, SignerAccount, SignerRecord
@@ -26,16 +26,26 @@ T = TypeVar("T")
 class SignerClient:
     """One signer; `deadline_ms` bounds every call. A lost answer is SignerUnavailableError."""
 
-    def __init__(self, channel: aio.Channel, *, deadline_ms: int = DEADLINE_MS) -> None:
-        # One generated class serves both kinds of channel; its asynchronous face exists only as a type.
-        self._stub = cast("signer_pb2_grpc.SignerAsyncStub", signer_pb2_grpc.SignerStub(channel))
+    def __init__(self, connection: SignerConnection, *, deadline_ms: int = DEADLINE_MS) -> None:
+        self._connection = connection
         self._deadline_s = deadline_ms / MS_PER_S
 
     async def accounts(self) -> Sequence[SignerAccount]:
         """Accounts that we have a grant for."""
         request = signer_pb2.ListAccountsRequest()
-        answer = await _definite(self._stub.ListAccounts(request, timeout=self._deadline_s))
+        answer = await _definite(self._connection.stub().ListAccounts(request, timeout=self._deadline_s))
         return [messages.signer_account(account) for account in answer.accounts]
+
+    async def account_changes(self) -> AsyncIterator[WalletId]:
+        """Accounts as they change. Ends by raising SignerUnavailableError or SignerNotReadyError."""
+        request = signer_pb2.WatchTransactionsRequest()
+        try:
+            async for change in self._connection.stub().WatchTransactions(request):
+                if change.HasField("account_change"):
+                    yield parse_wallet(change.account_change.account.account)
+        except aio.AioRpcError as error:
+            raise _unexpected(refused_or_raise(error)) from None
+        raise SignerUnavailableError("signer: ended the stream of changes")
 
     async def sign(
         self, key: IdempotencyKey, wallet: WalletId, draft: TransactionDraft, belief: Belief
@@ -47,7 +57,7 @@ class SignerClient:
             transaction=messages.transaction(draft),
             claim=messages.claim(belief),
         )
-        return await _signed(self._stub.SignEvmTransaction(request, timeout=self._deadline_s))
+        return await _signed(self._connection.stub().SignEvmTransaction(request, timeout=self._deadline_s))
 
     async def evaluate(self, wallet: WalletId, draft: TransactionDraft, belief: Belief) -> Allowed | Refused:
         """Ask for the verdict only."""
@@ -57,7 +67,7 @@ class SignerClient:
             claim=messages.claim(belief),
         )
         try:
-            return messages.verdict(await self._stub.Evaluate(request, timeout=self._deadline_s))
+            return messages.verdict(await self._connection.stub().Evaluate(request, timeout=self._deadline_s))
         except aio.AioRpcError as error:
             return refused_or_raise(error)
 
@@ -75,7 +85,7 @@ class SignerClient:
             max_fee_per_gas_wei=str(max_fee_per_gas_wei),
             max_priority_fee_per_gas_wei=str(max_priority_fee_per_gas_wei),
         )
-        return await _signed(self._stub.ReplaceTransaction(request, timeout=self._deadline_s))
+        return await _signed(self._connection.stub().ReplaceTransaction(request, timeout=self._deadline_s))
 
     async def cancel(
         self,
@@ -91,13 +101,13 @@ class SignerClient:
             max_fee_per_gas_wei=str(max_fee_per_gas_wei),
             max_priority_fee_per_gas_wei=str(max_priority_fee_per_gas_wei),
         )
-        return await _signed(self._stub.CancelTransaction(request, timeout=self._deadline_s))
+        return await _signed(self._connection.stub().CancelTransaction(request, timeout=self._deadline_s))
 
     async def lookup(self, key: IdempotencyKey) -> SignerRecord | None:
         """What was signed under this key, without signing anything; None when the signer never did."""
         request = signer_pb2.GetTransactionRequest(idempotency_key=key)
         try:
-            answer = await self._stub.GetTransaction(request, timeout=self._deadline_s)
+            answer = await self._connection.stub().GetTransaction(request, timeout=self._deadline_s)
         except aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.NOT_FOUND:
                 return None
@@ -109,12 +119,12 @@ class SignerClient:
         request = signer_pb2.ReportBroadcastRequest(
             transaction_id=transaction_id, transaction_hash=transaction_hash
         )
-        await _definite(self._stub.ReportBroadcast(request, timeout=self._deadline_s))
+        await _definite(self._connection.stub().ReportBroadcast(request, timeout=self._deadline_s))
 
     async def budget(self, wallet: WalletId) -> Sequence[BudgetLine]:
         """What is left of the policy's rolling limits."""
         request = signer_pb2.GetBudgetRequest(account=messages.account(wallet))
-        answer = await _definite(self._stub.GetBudget(request, timeout=self._deadline_s))
+        answer = await _definite(self._connection.stub().GetBudget(request, timeout=self._deadline_s))
         return [messages.budget_line(line) for line in answer.lines]
 
 
@@ -123,8 +133,8 @@ async def signer_client(
     target: SignerTarget, *, deadline_ms: int = DEADLINE_MS
 ) -> AsyncIterator[SignerClient]:
     """A client, closed at the end of the block."""
-    async with signer_channel(target) as channel:
-        yield SignerClient(channel, deadline_ms=deadline_ms)
+    async with signer_connection(target) as connection:
+        yield SignerClient(connection, deadline_ms=deadline_ms)
 
 
 async def _signed(call: Awaitable[messages.SignedMessage]) -> Signed | Refused:
