@@ -17,6 +17,7 @@ from signer.domain.errors import UnavailableError
 from signer.domain.reasons import FailReason
 from tests.testbed.packages import Json
 from tests.testbed.vault import Reply, VaultServer
+from tests.testbed.vault_proxy import VaultProxy
 
 _NOT_FOUND, _FORBIDDEN, _SEALED = 404, 403, 503
 _REASONS = {
@@ -30,11 +31,25 @@ _REASONS = {
 
 
 class PlainVaultApi(VaultApi):
-    """Requests of one token; root's when none is given."""
+    """Requests of one token, root's by default. Answers with keys come `through` a proxy, if given."""
 
-    def __init__(self, server: VaultServer, token: str | None = None) -> None:
+    def __init__(
+        self,
+        server: VaultServer,
+        token: str | None = None,
+        *,
+        through: VaultProxy | None = None,
+        timeout_ms: int = 5_000,
+    ) -> None:
         self._server, self._token = server, token
+        self._gate: VaultServer | VaultProxy = through or server
+        self._timeout_ms = timeout_ms
         self._secret: SecretChannels | None = None
+
+    def close(self) -> None:
+        """Closes the connections over which answers with keys came."""
+        if self._secret is not None:
+            self._secret.close()
 
     @override
     async def read(self, path: str) -> Mapping[str, object] | None:
@@ -62,16 +77,17 @@ class PlainVaultApi(VaultApi):
         self, path: str, body: Body | memoryview, use: Callable[[memoryview], Used]
     ) -> Used:
         if self._secret is None:
-            host, _, port = self._server.url.removeprefix("https://").rpartition(":")
-            tls = ssl.create_default_context(cafile=self._server.ca)
-            self._secret = SecretChannels(Endpoint(host=host, port=int(port), tls=tls, timeout_ms=5_000))
+            host, _, port = self._gate.url.removeprefix("https://").rpartition(":")
+            tls = ssl.create_default_context(cafile=self._gate.ca)
+            endpoint = Endpoint(host=host, port=int(port), tls=tls, timeout_ms=self._timeout_ms)
+            self._secret = SecretChannels(endpoint)
         token = self._server.root_token if self._token is None else self._token
         sent = body if isinstance(body, memoryview) else json.dumps(dict(body)).encode()
         try:
             return await self._secret.post(path, {"X-Vault-Token": token}, sent, use)
         except StatusError as error:
-            reply = Reply(status=error.status, body=json.loads(error.body or b"{}"))
-            raise AssertionError(f"{_good(path, reply)} is good after all") from error
+            good = _good(path, Reply(status=error.status, body=_json(error.body)))
+            raise AssertionError(f"{good} is good after all") from error
 
     @override
     async def delete(self, path: str) -> None:
@@ -98,3 +114,11 @@ def _good(path: str, reply: Reply) -> Reply:
     if reply.status in _REASONS:
         raise UnavailableError(_REASONS[reply.status], f"{path}: {reply.status} {texts}")
     raise VaultRefusedError(path, reply.status, texts)
+
+
+def _json(raw: bytes) -> dict[str, Json]:
+    try:
+        body: dict[str, Json] = json.loads(raw)
+    except ValueError:
+        return {}
+    return body

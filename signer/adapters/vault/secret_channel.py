@@ -163,7 +163,7 @@ class _Channel:
         if kept is not None:
             try:
                 return self._exchange(kept, head, body)
-            except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError, _GoneError):
+            except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
                 if self._aborted:
                     raise TimeoutError from None
                 # The server had closed the connection that we kept. Asking twice is harmless.
@@ -207,8 +207,8 @@ class _NoHttpError(Exception):
     """What came is no HTTP/1.1 answer that we read."""
 
 
-class _GoneError(_NoHttpError):
-    """The connection ended before the first byte of an answer."""
+class _GoneError(ConnectionError):
+    """The connection ended before the answer did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,7 +271,7 @@ class _Reader:
             raise _NoHttpError(f"an answer of more than {len(self._buffer)} bytes")
         count = self._connection.recv_into(self._buffer.view[self._filled :])
         if count == 0:
-            raise _NoHttpError("the answer ends too early") if self._filled else _GoneError("no answer")
+            raise _GoneError("the connection ended before the answer")
         self._filled += count
 
 
