@@ -62,6 +62,12 @@ def _lease_problems(settings: "Settings") -> Iterable[str]:
 
 
 def _secret_problems(settings: "Settings") -> Iterable[str]:
+    if (
+        settings.vault is not None
+        and settings.vault.certificate is not None
+        and not settings.signer.cert_file
+    ):
+        yield "vault.certificate: signer.cert_file and signer.key_file say where it lies; they are needed"
     references = {"chain.rpc_url": settings.chain.rpc_url, "database.dsn": settings.database.dsn or ""}
     for name, reference in references.items():
         if reference.startswith(VAULT) and settings.vault is None:

@@ -137,14 +137,25 @@ class VaultLoginSettings(_Table):
         return self
 
 
+class VaultCertificateSettings(_Table):
+    """Our certificate for the signer, out of Vault's PKI; it is written to signer.cert_file and key_file."""
+
+    mount: str = "airlock-pki"
+    role: str = "trader-client"
+    common_name: str = "trader"
+    uri: Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.\-]*://\S{1,200}$")]
+    ttl_s: Annotated[int, Field(ge=60, le=90 * 86_400)] = 86_400
+
+
 class VaultSettings(_Table):
-    """Where `vault:` references are looked up."""
+    """Where `vault:` references are looked up, and where our certificate is renewed."""
 
     address: Annotated[str, AfterValidator(_vault_address)]
     ca_file: File | None = None
     namespace: str | None = None
     timeout_ms: Milliseconds = 5_000
     login: VaultLoginSettings
+    certificate: VaultCertificateSettings | None = None
 
 
 class AssetSettings(_Table):

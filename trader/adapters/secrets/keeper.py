@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import structlog
 from pydantic import SecretStr
@@ -29,11 +29,19 @@ class _Watched:
     value: SecretStr = field(repr=False)
 
 
-class Keeper:
-    """Resolves settings, and hands what changed to whoever uses it."""
+class Renewing(Protocol):
+    """Something that has to be made anew before it ends."""
 
-    def __init__(self, secrets: Secrets) -> None:
-        self._secrets = secrets
+    async def renew_if_due(self) -> bool:
+        """Whether it was made anew now. Raises TraderError."""
+        ...
+
+
+class Keeper:
+    """Resolves settings, hands what changed to whoever uses it, and has our certificate renewed."""
+
+    def __init__(self, secrets: Secrets, certificate: Renewing | None = None) -> None:
+        self._secrets, self._certificate = secrets, certificate
         self._watched: list[_Watched] = []
 
     async def value(self, text: str) -> str:
@@ -47,11 +55,21 @@ class Keeper:
             self._watched.append(_Watched(setting=setting, text=text, use=use, value=value))
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Look at every reference now and then, which also renews what is leased."""
+        """Look at everything now and then, which also renews what is leased."""
         while not stop.is_set():
+            await self.renew_certificate()
             for watched in self._watched:
                 await self._look(watched)
             await pause(stop, _LOOK_EVERY_MS)
+
+    async def renew_certificate(self) -> None:
+        """If it is due. What cannot be renewed now is logged, and the old one stays in use."""
+        if self._certificate is None:
+            return
+        try:
+            await self._certificate.renew_if_due()
+        except TraderError as error:
+            log.warning("certificate.not_renewed", why=str(error))
 
     async def _look(self, watched: _Watched) -> None:
         try:

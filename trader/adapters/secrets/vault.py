@@ -12,7 +12,7 @@ from typing import NoReturn
 from pydantic import SecretStr
 from typing_extensions import override
 
-from trader.adapters.secrets.vault_client import Answer, TokenRefusedError, VaultClient, VaultPlace
+from trader.adapters.secrets.vault_client import Answer, Body, TokenRefusedError, VaultClient, VaultPlace
 from trader.adapters.secrets.vault_login import VaultLogin
 from trader.domain.errors import ConfigurationError, SecretsUnavailableError, TraderError
 from trader.domain.secret_refs import VaultReference
@@ -54,6 +54,11 @@ class VaultSecrets:
             raise ConfigurationError(f"vault:{reference.path} has no field {reference.field!r} with a text")
         return SecretStr(value)
 
+    async def write(self, path: str, body: Body) -> Mapping[str, object]:
+        """POST under the same login; the `data` of the answer. Raises as `current` does."""
+        async with self._one_at_a_time:
+            return (await asyncio.to_thread(self._blocking_write, path, body)).data
+
     async def close(self) -> None:
         """Hang up. The token ends with its TTL."""
         if self._client is not None:
@@ -82,6 +87,13 @@ class VaultSecrets:
         except TokenRefusedError:
             self._token_fresh_until = None
             return self._renew_or_read(self._logged_in(), path, held)
+
+    def _blocking_write(self, path: str, body: Body) -> Answer:
+        try:
+            return self._logged_in().write(path, body)
+        except TokenRefusedError:
+            self._token_fresh_until = None
+            return self._logged_in().write(path, body)
 
     def _renew_or_read(self, client: VaultClient, path: str, held: _Held | None) -> Answer:
         if held is not None and held.answer.lease_id and held.answer.renewable:

@@ -4,7 +4,6 @@ A renewed certificate is taken over by the next call; calls on the way end on th
 """
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from grpc import aio
 from structlog.typing import FilteringBoundLogger
 
 from protos.airlock.signer.v1 import signer_pb2_grpc
+from trader.adapters.signer_client.pair import check_pair
 from trader.domain.errors import ConfigurationError
 
 _MAX_MESSAGE_BYTES = 128 * 1024
@@ -140,24 +140,13 @@ def _open(target: SignerTarget) -> aio.Channel:
         return aio.insecure_channel(target.address, options=options)
     if target.server_name is not None:
         options.append(("grpc.ssl_target_name_override", target.server_name))
-    _check_pair(target.tls)
+    check_pair(target.tls.certificate, target.tls.key)
     credentials = grpc.ssl_channel_credentials(
         root_certificates=_read(target.tls.authority),
         private_key=_read(target.tls.key),
         certificate_chain=_read(target.tls.certificate),
     )
     return aio.secure_channel(target.address, credentials, options=options)
-
-
-def _check_pair(tls: TlsFiles) -> None:
-    """GRPC would take any two files, and fail at each handshake."""
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(tls.certificate, tls.key)
-    except (OSError, ssl.SSLError) as error:
-        why = error.strerror or error.reason if isinstance(error, ssl.SSLError) else error.strerror
-        raise ConfigurationError(
-            f"{tls.certificate} and {tls.key}: {why}; a readable PEM certificate and its key are allowed"
-        ) from None
 
 
 def _read(path: Path) -> bytes:

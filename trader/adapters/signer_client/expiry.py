@@ -1,4 +1,4 @@
-"""When a certificate ends (RFC 5280, section 4.1.2.5). Reads that one field; refuses to judge anything else.
+"""When a certificate begins and ends (RFC 5280, section 4.1.2.5). Reads those two fields and judges nothing.
 
 The trader has no certificate library of its own, and gRPC does not say.
 """
@@ -18,27 +18,35 @@ _END = "-----END CERTIFICATE-----"
 
 def expires_at_s(path: Path) -> int:
     """End of the first certificate in a PEM file, unix seconds. Raises ConfigurationError naming the file."""
+    return validity_s(path)[1]
+
+
+def validity_s(path: Path) -> tuple[int, int]:
+    """Begin and end of the first certificate in a PEM file, unix seconds. Raises ConfigurationError."""
     try:
         first = path.read_text(encoding="ascii").partition(_END)[0] + _END
-        return _not_after(ssl.PEM_cert_to_DER_cert(first[first.index("-----BEGIN CERTIFICATE-----") :]))
+        return _validity(ssl.PEM_cert_to_DER_cert(first[first.index("-----BEGIN CERTIFICATE-----") :]))
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}; a readable PEM file is allowed") from None
     except (ValueError, IndexError, KeyError):
         raise ConfigurationError(f"{path}: not a PEM certificate") from None
 
 
-def _not_after(der: bytes) -> int:
+def _validity(der: bytes) -> tuple[int, int]:
     certificate, _ = _enter(der, 0, _SEQUENCE)
     position, _ = _enter(der, certificate, _SEQUENCE)
     if der[position] == _VERSION:
         position = _after(der, position)
     for _ in range(_FIELDS_BEFORE_VALIDITY):
         position = _after(der, position)
-    validity, _ = _enter(der, position, _SEQUENCE)
-    not_after = _after(der, validity)
-    start, end = _content(der, not_after)
+    not_before, _ = _enter(der, position, _SEQUENCE)
+    return _time(der, not_before), _time(der, _after(der, not_before))
+
+
+def _time(der: bytes, position: int) -> int:
+    start, end = _content(der, position)
     text = der[start:end].decode("ascii")
-    return int(datetime.strptime(text, _FORMATS[der[not_after]]).replace(tzinfo=UTC).timestamp())
+    return int(datetime.strptime(text, _FORMATS[der[position]]).replace(tzinfo=UTC).timestamp())
 
 
 def _enter(der: bytes, position: int, tag: int) -> tuple[int, int]:
