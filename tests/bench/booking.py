@@ -6,14 +6,15 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tests.bench.load import Load, closed_loop
-from tests.fakes.trade import CHAIN, COIN, DRAFT, NO_LIMITS, NOW, TKN, WRAPPED, new_order, quote_of
+from tests.fakes.trade import CHAIN, COIN, DRAFT, NOW, TKN, WRAPPED, new_order, quote_of
 from trader.adapters.postgres.migrate import migrate
 from trader.adapters.postgres.order_store import PostgresOrderStore
 from trader.adapters.postgres.pool import Database, open_database
 from trader.adapters.postgres.rows import plain
 from trader.domain.ids import WalletId
 from trader.domain.orders import OrderState
-from trader.ports.order_store import Claim, NewOrder
+from trader.domain.time import UnixMs
+from trader.ports.order_store import Claim, NewOrder, PortfolioLimits, ReserveRefusal
 
 TASKS = 16
 ROUNDS = 31
@@ -62,11 +63,18 @@ async def measure_booking(dsn: str) -> BookingFigures:
 
 
 def _reserved(store: PostgresOrderStore, orders: Iterator[NewOrder]) -> Callable[[], Awaitable[None]]:
+    instants = map(UnixMs, itertools.count(NOW))
+
+    async def open_at(order: NewOrder, now: UnixMs) -> Claim | ReserveRefusal:
+        return await store.open_reserved(
+            order, quote_of(order), DRAFT, _LIMITS, owner="bench", now=now, lease_ms=10_000
+        )
+
     async def ask() -> None:
         order = next(orders)
-        opened = await store.open_reserved(
-            order, quote_of(order), DRAFT, NO_LIMITS, owner="bench", now=NOW, lease_ms=10_000
-        )
+        opened = await open_at(order, next(instants))
+        while opened is ReserveRefusal.COOLDOWN:  # the wallet's next order overtook this one
+            opened = await open_at(order, next(instants))
         if not isinstance(opened, Claim):
             raise AssertionError(f"the wallets of the bench have funds: {opened}")  # noqa: TRY004 - not a type
 
@@ -94,6 +102,7 @@ def _median(loads: Sequence[Load]) -> Load:
     return sorted(loads, key=lambda load: load.per_s)[len(loads) // 2]
 
 
+_LIMITS = PortfolioLimits(max_position={TKN: FUNDS}, cooldown_ms=1)
 _UPDATE = """
 UPDATE balances SET free = free - $3, reserved = reserved + $3
  WHERE wallet = $1 AND asset = $2 AND free >= $3 RETURNING free
