@@ -6,6 +6,7 @@ import signal
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 import structlog
@@ -17,6 +18,7 @@ from trader.adapters.postgres.embedded import embedded_server
 from trader.adapters.postgres.migrate import migrate
 from trader.adapters.postgres.order_store import PostgresOrderStore
 from trader.adapters.postgres.pool import open_database
+from trader.adapters.secrets.client_certificate import ClientCertificate, PairFiles, Writes
 from trader.adapters.secrets.keeper import Keeper
 from trader.adapters.secrets.resolver import Resolver, vault_secrets
 from trader.adapters.signer_client.channel import SignerTarget, TlsFiles
@@ -28,9 +30,13 @@ from trader.adapters.uniswap.v3 import Route, UniswapV3
 from trader.domain.assets import Asset
 from trader.domain.errors import ConfigurationError, SignerNotReadyError, SignerUnavailableError
 from trader.domain.ids import Address, AssetId, StrategyName, WalletId, chain_of, erc20, native
+from trader.domain.moves import Standing
 from trader.engine.config import EngineConfig
 from trader.engine.desk import Desk
 from trader.engine.reconcile import Reconciler, open_books
+from trader.engine.rotation.follow import Follower
+from trader.engine.rotation.mover import Mover
+from trader.engine.rotation.scopes import Scopes
 from trader.engine.supervisor import Task, supervise
 from trader.engine.trading import Book, Trading
 from trader.engine.worker import Worker
@@ -57,11 +63,8 @@ class Office:
     node: EvmNode
     signer: SignerClient
     keeper: Keeper
-
-    @property
-    def wallet(self) -> WalletId:
-        """The account that trades."""
-        return WalletId(self.settings.wallet)
+    wallet: WalletId
+    """The account that traded when the office was opened: the configured one, or its newest successor."""
 
     @property
     def assets(self) -> Sequence[AssetId]:
@@ -103,6 +106,7 @@ async def open_office(settings: Settings) -> AsyncIterator[Office]:
             evm_node(url, clock, timeout_ms=settings.chain.request_timeout_ms)
         )
         await keeper.watch("chain.rpc_url", settings.chain.rpc_url, node.use)
+        await keeper.renew_certificate()
         signer = await stack.enter_async_context(
             signer_client(signer_target(settings), deadline_ms=settings.signer.deadline_ms)
         )
@@ -115,7 +119,16 @@ async def open_office(settings: Settings) -> AsyncIterator[Office]:
             approvals=Erc20Approvals(settings.venues.approval_gas_limit),
             config=engine_config(settings),
         )
-        yield Office(settings=settings, desk=desk, store=store, node=node, signer=signer, keeper=keeper)
+        standing = await store.standing(WalletId(settings.wallet))
+        yield Office(
+            settings=settings,
+            desk=desk,
+            store=store,
+            node=node,
+            signer=signer,
+            keeper=keeper,
+            wallet=standing.wallet,
+        )
 
 
 @asynccontextmanager
@@ -139,9 +152,20 @@ async def open_store(settings: Settings, supplied: Keeper | None = None) -> Asyn
 @asynccontextmanager
 async def open_secrets(settings: Settings) -> AsyncIterator[Keeper]:
     """Where references to secrets are looked up."""
-    vault = None if settings.vault is None else vault_secrets(settings.vault, SystemClock())
+    clock = SystemClock()
+    vault = None if settings.vault is None else vault_secrets(settings.vault, clock)
+    certificate = None if vault is None else _own_certificate(settings, vault, clock)
     async with Resolver(vault) as resolver:
-        yield Keeper(resolver)
+        yield Keeper(resolver, certificate)
+
+
+def _own_certificate(settings: Settings, vault: Writes, clock: SystemClock) -> ClientCertificate | None:
+    wanted = None if settings.vault is None else settings.vault.certificate
+    files = settings.signer
+    if wanted is None or files.cert_file is None or files.key_file is None:
+        return None
+    pair = PairFiles(certificate=files.cert_file, key=files.key_file)
+    return ClientCertificate(vault, wanted, pair, clock)
 
 
 async def prepare(office: Office) -> None:
@@ -212,16 +236,48 @@ def _tasks(office: Office, feed: PoolPrices, *, live: bool) -> Mapping[str, Task
     tasks: dict[str, Task] = {
         f"worker-{number}": Worker(office.desk, f"{me}-{number}").run for number in range(engine.workers)
     }
+    configured = WalletId(office.settings.wallet)
     tasks["secrets"] = office.keeper.run
-    tasks["reconcile"] = Reconciler(
-        office.desk, office.wallet, office.assets, every_ms=engine.reconcile_every_ms
+    tasks["rotation"] = Follower(office.desk, configured, every_ms=engine.reconcile_every_ms).run
+    tasks["wallet"] = Scopes(
+        office.desk,
+        configured,
+        partial(_wallet_tasks, office, _strategies(office, feed, rng, live=live)),
+        every_ms=engine.block_poll_ms,
+        stop_within_ms=engine.stop_within_ms,
     ).run
-    for strategy in office.settings.strategies:
-        trading = Trading(
-            office.desk, feed, _book(office, strategy), rng, live=live, block_poll_ms=engine.block_poll_ms
-        )
-        tasks[f"strategy-{strategy.name}"] = trading.run
     return tasks
+
+
+def _wallet_tasks(
+    office: Office, strategies: Mapping[str, Trading], standing: Standing
+) -> Mapping[str, Task]:
+    """What runs for one standing of the books: trading and comparing, or nothing but their move."""
+    engine = office.settings.engine
+    if standing.move is not None:
+        return {
+            "move": Mover(office.desk, standing.move, office.assets, every_ms=engine.block_poll_ms).run,
+        }
+    tasks: dict[str, Task] = {
+        "reconcile": Reconciler(
+            office.desk, standing.wallet, office.assets, every_ms=engine.reconcile_every_ms
+        ).run
+    }
+    for name, trading in strategies.items():
+        trading.move_to(standing.wallet)
+        tasks[f"strategy-{name}"] = trading.run
+    return tasks
+
+
+def _strategies(office: Office, feed: PoolPrices, rng: Random, *, live: bool) -> Mapping[str, Trading]:
+    """By name. They outlive a move of the books, with the prices and pauses that they remember."""
+    every_ms = office.settings.engine.block_poll_ms
+    return {
+        strategy.name: Trading(
+            office.desk, feed, _book(office, strategy), rng, live=live, block_poll_ms=every_ms
+        )
+        for strategy in office.settings.strategies
+    }
 
 
 def _book(office: Office, strategy: StrategySettings) -> Book:

@@ -1,13 +1,14 @@
 """The trader's Signer port with one of anvil's public keys, in process; does what a script says, else signs.
 
 Like the real one it remembers by key: the same question has the same answer, another question under the same
-key is an error, and what was signed stays signed although the answer was lost.
+key is an error, and what was signed stays signed although the answer was lost. It can hold several accounts,
+and a test says what becomes of them: a rotated one signs nothing new.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from eth_account import Account
@@ -46,6 +47,7 @@ class Asked:
     """One question, as the ledger keeps it."""
 
     key: IdempotencyKey
+    wallet: WalletId
     content: tuple[object, ...]
     draft: TransactionDraft
     signed: Signed
@@ -55,13 +57,39 @@ class FakeSigner:
     """`nonce` is the account's next one; `signed` lists what was signed, in order."""
 
     def __init__(self, account: DevAccount, *, chain_id: int, nonce: int = 0) -> None:
-        self.wallet = WalletId(f"eip155:{chain_id}:{account.address}")
-        self._key, self._chain_id, self.nonce = account.private_key, chain_id, nonce
+        self._chain_id = chain_id
+        self._keys: dict[WalletId, str] = {}
+        self.nonces: dict[WalletId, int] = {}
+        self.listed: dict[WalletId, SignerAccount] = {}
+        self._changed: asyncio.Queue[WalletId] = asyncio.Queue()
+        self.wallet = self.hold(account, nonce=nonce)
         self._ledger: dict[IdempotencyKey, Asked] = {}
         self._scripts: deque[Script] = deque()
         self.reported: list[str] = []
         self.asked: list[IdempotencyKey] = []
         self.states: dict[IdempotencyKey, str] = {}
+
+    def hold(self, account: DevAccount, *, nonce: int = 0) -> WalletId:
+        """Sign for this account, too."""
+        wallet = WalletId(f"eip155:{self._chain_id}:{account.address}")
+        self._keys[wallet], self.nonces[wallet] = account.private_key, nonce
+        self.listed[wallet] = SignerAccount(wallet=wallet, backend="dev", state="active", pause_reason="")
+        return wallet
+
+    def rotate(
+        self, wallet: WalletId, successor: WalletId | None, *, state: str = "draining", swept: bool = False
+    ) -> None:
+        """What the list says about an account from now on; watchers hear of it."""
+        self.listed[wallet] = replace(self.listed[wallet], state=state, successor=successor, swept=swept)
+        self._changed.put_nowait(wallet)
+
+    @property
+    def nonce(self) -> int:
+        return self.nonces[self.wallet]
+
+    @nonce.setter
+    def nonce(self, nonce: int) -> None:
+        self.nonces[self.wallet] = nonce
 
     @property
     def signed(self) -> list[Signed]:
@@ -75,12 +103,20 @@ class FakeSigner:
         self._scripts.extend(scripts)
 
     async def accounts(self) -> Sequence[SignerAccount]:
-        return [SignerAccount(wallet=self.wallet, backend="dev", state="active", pause_reason="")]
+        return list(self.listed.values())
+
+    async def account_changes(self) -> AsyncIterator[WalletId]:
+        while True:
+            yield await self._changed.get()
 
     async def sign(
         self, key: IdempotencyKey, wallet: WalletId, draft: TransactionDraft, belief: Belief
     ) -> Signed | Refused:
-        return await self._answer(key, (wallet, draft, belief), draft, self._take_nonce)
+        if self.listed[wallet].state != "active" and key not in self._ledger:
+            return _rotated_out(self.listed[wallet].state)
+        return await self._answer(
+            key, wallet, (wallet, draft, belief), draft, lambda: self._take_nonce(wallet)
+        )
 
     async def evaluate(self, wallet: WalletId, draft: TransactionDraft, belief: Belief) -> Allowed | Refused:
         del draft
@@ -98,7 +134,7 @@ class FakeSigner:
     ) -> Signed | Refused:
         old = self._by_id(transaction_id)
         draft = _with_fees(old.draft, max_fee_per_gas_wei, max_priority_fee_per_gas_wei)
-        return await self._answer(key, (transaction_id, draft), draft, lambda: old.signed.nonce)
+        return await self._answer(key, old.wallet, (transaction_id, draft), draft, lambda: old.signed.nonce)
 
     async def cancel(
         self,
@@ -109,7 +145,7 @@ class FakeSigner:
     ) -> Signed | Refused:
         old = self._by_id(transaction_id)
         empty = TransactionDraft(
-            to=old.draft.to.__class__(self.wallet.rpartition(":")[2]),
+            to=old.draft.to.__class__(old.wallet.rpartition(":")[2]),
             value_wei=0,
             data=b"",
             gas_limit=CANCEL_GAS,
@@ -118,7 +154,7 @@ class FakeSigner:
             deadline_s=old.draft.deadline_s,
         )
         draft = _with_fees(empty, max_fee_per_gas_wei, max_priority_fee_per_gas_wei)
-        return await self._answer(key, (transaction_id, draft), draft, lambda: old.signed.nonce)
+        return await self._answer(key, old.wallet, (transaction_id, draft), draft, lambda: old.signed.nonce)
 
     async def lookup(self, key: IdempotencyKey) -> SignerRecord | None:
         asked = self._ledger.get(key)
@@ -142,6 +178,7 @@ class FakeSigner:
     async def _answer(
         self,
         key: IdempotencyKey,
+        wallet: WalletId,
         content: tuple[object, ...],
         draft: TransactionDraft,
         nonce: Callable[[], int],
@@ -161,22 +198,23 @@ class FakeSigner:
                 pass
         known = self._ledger.get(key)
         if known is None:
-            known = Asked(key=key, content=content, draft=draft, signed=self._sign(draft, nonce()))
+            signed = self._sign(wallet, draft, nonce())
+            known = Asked(key=key, wallet=wallet, content=content, draft=draft, signed=signed)
             self._ledger[key] = known
         assert known.content == content, f"other content under the key {key}: ALREADY_EXISTS"
         if script is Script.CUT_AFTER:
             raise SignerUnavailableError("signer: cut after signing")
         return known.signed
 
-    def _take_nonce(self) -> int:
-        self.nonce += 1
-        return self.nonce - 1
+    def _take_nonce(self, wallet: WalletId) -> int:
+        self.nonces[wallet] += 1
+        return self.nonces[wallet] - 1
 
     def _by_id(self, transaction_id: str) -> Asked:
         return next(asked for asked in self._ledger.values() if asked.signed.transaction_id == transaction_id)
 
-    def _sign(self, draft: TransactionDraft, nonce: int) -> Signed:
-        raw = sign_draft(draft, nonce, chain_id=self._chain_id, private_key=self._key)
+    def _sign(self, wallet: WalletId, draft: TransactionDraft, nonce: int) -> Signed:
+        raw = sign_draft(draft, nonce, chain_id=self._chain_id, private_key=self._keys[wallet])
         return Signed(
             transaction_id=f"{len(self._ledger):032x}",
             nonce=nonce,
@@ -215,6 +253,10 @@ def _with_fees(draft: TransactionDraft, maximum: int, priority: int) -> Transact
         max_priority_fee_per_gas_wei=priority,
         deadline_s=draft.deadline_s,
     )
+
+
+def _rotated_out(state: str) -> Refused:
+    return Refused(refusals=(Refusal(reason=f"ACCOUNT_{state.upper()}", metadata={}),))
 
 
 def _refused() -> Refused:

@@ -18,7 +18,15 @@ from trader.domain.errors import SignerNotReadyError, SignerUnavailableError
 from trader.domain.ids import IdempotencyKey, parse_address, parse_wallet
 from trader.domain.quotes import TransactionDraft
 from trader.domain.time import UnixMs
-from trader.ports.signer import ApprovalBelief, Belief, Refused, Signed, SwapBelief
+from trader.ports.signer import (
+    ROTATED_OUT,
+    ApprovalBelief,
+    Belief,
+    Refused,
+    Signed,
+    SignerAccount,
+    SwapBelief,
+)
 
 if TYPE_CHECKING:  # the generated types exist only for the type checker
     Context: TypeAlias = signer_pb2_grpc._ServicerContext
@@ -35,10 +43,9 @@ class SignerService(signer_pb2_grpc.SignerServicer):
     @override
     async def ListAccounts(self, request: signer_pb2.ListAccountsRequest, context: "Context") -> Accounts:
         del request, context
-        account = signer_pb2.Account(
-            account=self._signer.wallet, backend="dev", state=signer_pb2.Account.STATE_ACTIVE
+        return signer_pb2.ListAccountsResponse(
+            accounts=[_account(account) for account in await self._signer.accounts()]
         )
-        return signer_pb2.ListAccountsResponse(accounts=[account])
 
     @override
     async def SignEvmTransaction(
@@ -148,9 +155,9 @@ class SignerService(signer_pb2_grpc.SignerServicer):
         self, request: signer_pb2.WatchTransactionsRequest, context: "Context"
     ) -> AsyncIterator[signer_pb2.WatchTransactionsResponse]:
         del request, context
-        nothing: list[signer_pb2.WatchTransactionsResponse] = []
-        for event in nothing:
-            yield event
+        async for wallet in self._signer.account_changes():
+            change = signer_pb2.AccountChange(account=_account(self._signer.listed[wallet]))
+            yield signer_pb2.WatchTransactionsResponse(account_change=change)
 
 
 @asynccontextmanager
@@ -194,13 +201,19 @@ async def _answer(context: "Context", asking: Awaitable[Signed | Refused]) -> Si
     except SignerNotReadyError as error:
         await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
     if isinstance(answer, Refused):
-        await context.abort_with_status(rpc_status.to_status(denial(answer)))
+        rotated = any(refusal.reason in ROTATED_OUT for refusal in answer.refusals)
+        code = code_pb2.FAILED_PRECONDITION if rotated else code_pb2.PERMISSION_DENIED
+        await context.abort_with_status(rpc_status.to_status(denial(answer, code=code)))
     assert isinstance(answer, Signed)
     return answer
 
 
-def denial(refused: Refused, domain: str = "signer.airlock") -> status_pb2.Status:
-    """PERMISSION_DENIED with one ErrorInfo for each refusal."""
+def denial(
+    refused: Refused,
+    domain: str = "signer.airlock",
+    code: int = code_pb2.PERMISSION_DENIED,
+) -> status_pb2.Status:
+    """One ErrorInfo for each refusal."""
     details = []
     for refusal in refused.refusals:
         detail = any_pb2.Any()
@@ -208,7 +221,17 @@ def denial(refused: Refused, domain: str = "signer.airlock") -> status_pb2.Statu
             error_details_pb2.ErrorInfo(reason=refusal.reason, domain=domain, metadata=dict(refusal.metadata))
         )
         details.append(detail)
-    return status_pb2.Status(code=code_pb2.PERMISSION_DENIED, message="denied", details=details)
+    return status_pb2.Status(code=code, message="denied", details=details)
+
+
+def _account(account: SignerAccount) -> signer_pb2.Account:
+    return signer_pb2.Account(
+        account=account.wallet,
+        backend=account.backend,
+        state=signer_pb2.Account.State.Value(f"STATE_{account.state.upper()}"),
+        successor=account.successor or "",
+        swept=account.swept,
+    )
 
 
 def _draft(message: types_pb2.EvmTransaction) -> TransactionDraft:

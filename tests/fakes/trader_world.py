@@ -1,15 +1,16 @@
 """A market, a chain and an order book in memory; refuses a step that the life cycle has not."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from tests.fakes.moves import FakeMoves
 from trader.domain.errors import ChainUnavailableError
 from trader.domain.ids import Address, AssetId, ChainName, IdempotencyKey, OrderId, WalletId, erc20
 from trader.domain.orders import OPEN_STATES, Order, OrderEvent, OrderState, advance
 from trader.domain.quotes import Fill, Quote, TransactionDraft
 from trader.domain.time import UnixMs
 from trader.engine.config import EngineConfig
-from trader.ports.chain import Block, Broadcast, BroadcastOutcome, Receipt
+from trader.ports.chain import Block, Broadcast, BroadcastOutcome, Receipt, SentTransaction
 from trader.ports.clock import Clock
 from trader.ports.order_store import (
     Approval,
@@ -100,6 +101,9 @@ class FakeChain:
     receipts: dict[str, Receipt] = field(default_factory=dict)
     hashes: dict[int, str] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list)
+    blocks: dict[int, list[SentTransaction]] = field(default_factory=dict)
+    coins: dict[Address, int] = field(default_factory=dict)
+    tokens: dict[tuple[Address, Address], int] = field(default_factory=dict)
 
     def mine(self, transaction_hash: str, *, reverted: bool = False, block: int | None = None) -> Receipt:
         number = self.number if block is None else block
@@ -142,13 +146,17 @@ class FakeChain:
         self._block(self.number)
         return self.receipts.get(transaction_hash)
 
+    async def sent_from(self, senders: Collection[Address], block_number: int) -> Sequence[SentTransaction]:
+        self._block(block_number)
+        return [sent for sent in self.blocks.get(block_number, ()) if sent.sender in senders]
+
     async def native_balance(self, address: Address, block_number: int) -> int:
-        del address, block_number
-        return 0
+        del block_number
+        return self.coins.get(address, 0)
 
     async def token_balance(self, token: Address, address: Address, block_number: int) -> int:
-        del token, address, block_number
-        return 0
+        del block_number
+        return self.tokens.get((token, address), 0)
 
     async def allowance(self, token: Address, owner: Address, spender: Address) -> int:
         del token, owner, spender
@@ -163,10 +171,11 @@ class FakeChain:
         return Broadcast(outcome=self.says, detail="scripted")
 
 
-class OrderBook:
+class OrderBook(FakeMoves):
     """OrderStore without money: rows, events and approvals. `refusal` is what a reservation answers."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.rows: dict[OrderId, Order] = {}
         self.events: list[str] = []
         self.approvals: dict[OrderId, Approval] = {}

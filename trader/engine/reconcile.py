@@ -10,10 +10,14 @@ from dataclasses import dataclass
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from trader.domain.errors import ChainUnavailableError
+from trader.domain.errors import ChainUnavailableError, SignerNotReadyError, SignerUnavailableError
 from trader.domain.ids import AssetId, WalletId, address_of, chain_of, native, token_of
+from trader.domain.moves import Standing
 from trader.domain.orders import OrderState
 from trader.engine.desk import Desk
+from trader.engine.finality import final_block_number
+from trader.engine.rotation.follow import begin
+from trader.engine.rotation.intent import aim_of, returned_to
 from trader.engine.supervisor import pause
 
 log: FilteringBoundLogger = structlog.get_logger("trader.books")
@@ -28,6 +32,9 @@ _UNDER_WAY = frozenset(
     }
 )
 """States in which the chain may already know what the books do not."""
+
+DRIFTED = "books and chain differ"
+"""How a halt of ours begins."""
 
 _MOST_OPEN_ORDERS = 1_000
 
@@ -52,12 +59,12 @@ async def open_books(desk: Desk, wallet: WalletId, assets: Sequence[AssetId]) ->
 
 async def compare_books(desk: Desk, wallet: WalletId, assets: Sequence[AssetId]) -> Drift | None:
     """Difference at the newest block; None when orders are under way, or moved while we looked."""
-    if await _under_way(desk, wallet):
+    if await under_way(desk, wallet):
         return None
     before = await _booked(desk, wallet)
     head = await desk.chain.head()
     on_chain = await chain_balances(desk, wallet, assets, head.number)
-    if await _under_way(desk, wallet) or await _booked(desk, wallet) != before:
+    if await under_way(desk, wallet) or await _booked(desk, wallet) != before:
         return None
     differences = {asset: amount - before.get(asset, 0) for asset, amount in on_chain.items()}
     return Drift(
@@ -100,14 +107,32 @@ class Reconciler:
         drift = await compare_books(self._desk, self._wallet, self._assets)
         if drift is None:
             return last
-        if drift.by_asset and drift.by_asset == last:
-            reason = f"books and chain differ at block {drift.block_number}: {_words(self._desk, drift)}"
+        if not drift.by_asset:
+            final = min(await final_block_number(self._desk), drift.block_number)
+            await self._desk.store.books_agreed(self._wallet, final)
+        elif drift.by_asset == last and not await self._rotated():
+            reason = f"{DRIFTED} at block {drift.block_number}: {_words(self._desk, drift)}"
             log.error("wallet.halted", wallet=self._wallet, why=reason)
             await self._desk.store.halt_wallet(self._wallet, reason, self._desk.clock.now())
         return drift.by_asset
 
+    async def _rotated(self) -> bool:
+        """The difference may be a rotation that nobody told us yet: then its move accounts for it."""
+        store = self._desk.store
+        try:
+            accounts = await self._desk.signer.accounts()
+        except (SignerUnavailableError, SignerNotReadyError):
+            return False
+        known = await store.predecessors(self._wallet)
+        aim = aim_of(Standing(wallet=self._wallet), accounts) or returned_to(self._wallet, accounts, known)
+        if aim is None:
+            return False
+        await begin(self._desk, self._wallet, aim)
+        return True
 
-async def _under_way(desk: Desk, wallet: WalletId) -> bool:
+
+async def under_way(desk: Desk, wallet: WalletId) -> bool:
+    """Whether the chain may know more about the wallet's orders than the books do."""
     orders = await desk.store.orders(open_only=True, limit=_MOST_OPEN_ORDERS)
     return any(order.wallet == wallet and order.state in _UNDER_WAY for order in orders)
 

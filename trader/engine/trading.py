@@ -5,7 +5,7 @@ It opens orders only; everything after that is the workers' business.
 
 import asyncio
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 import structlog
@@ -55,6 +55,10 @@ class Trading:
         self._live, self._block_poll_ms = live, block_poll_ms
         self._state = MomentumState()
         self._block_number = -1
+
+    def move_to(self, wallet: WalletId) -> None:
+        """Trade on this wallet from now on, with the prices and pauses that were."""
+        self._book = replace(self._book, wallet=wallet)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`; a node that gives no answer costs the blocks that were not seen."""

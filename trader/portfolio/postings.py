@@ -14,11 +14,15 @@ from trader.domain.orders import HOLDING_STATES, Order, OrderKind
 
 
 class LedgerAccount(StrEnum):
-    """Chart of accounts. `TRADING` is a clearing account per order: what it gave up and what it got."""
+    """Chart of accounts. `TRADING` is a clearing account per order: what it gave up and what it got.
+
+    `MOVED` clears between the two wallets of a rotation: what left one (+) and what came to the other (-).
+    """
 
     FREE = "wallet/free"
     RESERVED = "wallet/reserved"
     OPENING = "equity/opening"
+    MOVED = "equity/moved"
     TRADING = "trading"
     GAS = "expense/gas"
 
@@ -44,7 +48,7 @@ class BalanceChange:
 
 def opening(balances: Mapping[AssetId, int]) -> tuple[Posting, ...]:
     """The chain's balances, brought in against equity."""
-    return _net(
+    return net(
         move
         for asset, amount in balances.items()
         for move in _move(asset, amount, LedgerAccount.OPENING, LedgerAccount.FREE)
@@ -58,7 +62,7 @@ def holds(order: Order) -> Mapping[AssetId, int]:
 
 def change_of_holds(before: Order, after: Order) -> tuple[Posting, ...]:
     """From free to reserved, or back, when a step changes what the order holds."""
-    return _net((*_release(before), *_reserve(after)))
+    return net((*_release(before), *_reserve(after)))
 
 
 def closing(order: Order, *, spent: int, received: int, fee_paid_wei: int) -> tuple[Posting, ...]:
@@ -68,7 +72,7 @@ def closing(order: Order, *, spent: int, received: int, fee_paid_wei: int) -> tu
     never mined all three are zero, but for the fee of our own cancellation.
     """
     coin = native(chain_of(order.wallet))
-    return _net(
+    return net(
         (
             *_release(order),
             *_move(order.asset_in, spent, LedgerAccount.FREE, LedgerAccount.TRADING),
@@ -148,7 +152,7 @@ def _move(
     )
 
 
-def _net(postings: Iterable[Posting]) -> tuple[Posting, ...]:
+def net(postings: Iterable[Posting]) -> tuple[Posting, ...]:
     """One posting per account and asset, without zeros."""
     totals: dict[tuple[LedgerAccount, AssetId], int] = defaultdict(int)
     for posting in postings:

@@ -3,6 +3,7 @@
 Reads, and the one write, `broadcast`. Retries belong to the implementation and are bounded.
 """
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -40,6 +41,17 @@ class Receipt:
     reverted: bool
     fee_paid_wei: int
     transfers: tuple[TransferLog, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentTransaction:
+    """A transaction of a block. `recipient` is None for the creation of a contract."""
+
+    transaction_hash: str
+    sender: Address
+    recipient: Address | None
+    nonce: int
+    value_wei: int
 
 
 class BroadcastOutcome(StrEnum):
@@ -88,6 +100,10 @@ class Chain(Protocol):
 
     async def receipt(self, transaction_hash: str) -> Receipt | None:
         """Receipt in the canonical chain, or None when the node knows none."""
+        ...
+
+    async def sent_from(self, senders: Collection[Address], block_number: int) -> Sequence[SentTransaction]:
+        """Transactions of a block that one of `senders` sent."""
         ...
 
     async def native_balance(self, address: Address, block_number: int) -> int:

@@ -9,6 +9,7 @@ from trader.domain.ids import Address, AssetId, IdempotencyKey, OrderId, Strateg
 from trader.domain.orders import Order, OrderKind, OrderState
 from trader.domain.quotes import Fill, Quote, TransactionDraft
 from trader.domain.time import UnixMs
+from trader.ports.move_store import MoveStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,7 @@ class ReserveRefusal(StrEnum):
     POSITION_LIMIT = "position_limit"
     COOLDOWN = "cooldown"
     WALLET_HALTED = "wallet_halted"
+    WALLET_DRAINING = "wallet_draining"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +95,7 @@ class Balance:
     reserved: int
 
 
-class OrderStore(Protocol):
+class OrderStore(MoveStore, Protocol):
     """Every method raises StoreUnavailableError.
 
     Those that take a claim raise LeaseLostError when it is not ours any more.

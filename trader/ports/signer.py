@@ -1,6 +1,6 @@
 """The signer as a port. Asking twice with the same key and content is always safe."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
@@ -8,6 +8,9 @@ from trader.domain.errors import Refusal
 from trader.domain.ids import Address, IdempotencyKey, WalletId
 from trader.domain.quotes import TransactionDraft
 from trader.domain.time import UnixMs
+
+ROTATED_OUT = frozenset({"ACCOUNT_DRAINING", "ACCOUNT_RETIRED"})
+"""Reasons of a refusal: the account signs nothing new any more, and asking later will not help."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,12 +76,27 @@ class Allowed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignerAccount:
-    """An account as the signer lists it. `state` is `active`, `paused`, `draining` or `retired`."""
+    """An account as the signer lists it. `state` is `active`, `paused`, `draining` or `retired`.
+
+    `successor` takes over after a rotation; `swept`: all but dust is there already, final on the chain.
+    """
 
     wallet: WalletId
     backend: str
     state: str
     pause_reason: str
+    successor: WalletId | None = None
+    swept: bool = False
+
+    @property
+    def leaving(self) -> bool:
+        """It is being rotated out, or was."""
+        return self.successor is not None and self.state != "active"
+
+    @property
+    def emptied(self) -> bool:
+        """The signer has nothing more to send from it."""
+        return self.leaving and (self.swept or self.state == "retired")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +118,10 @@ class Signer(Protocol):
 
     async def accounts(self) -> Sequence[SignerAccount]:
         """Accounts that we have a grant for."""
+        ...
+
+    def account_changes(self) -> AsyncIterator[WalletId]:
+        """Accounts as they change, from now on; ask `accounts` what they are then. Ends by raising."""
         ...
 
     async def sign(

@@ -1,6 +1,6 @@
 """The Chain port over one node. Reads are repeated within bounds; a broadcast is sent once."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 
 from eth_utils.crypto import keccak
@@ -13,10 +13,10 @@ from trader.adapters.evm_rpc.transport import JsonRpc
 from trader.adapters.uniswap import erc20
 from trader.domain.errors import ChainUnavailableError, ConfigurationError
 from trader.domain.ids import Address, ChainName
-from trader.ports.chain import Block, Broadcast, BroadcastOutcome, Receipt
+from trader.ports.chain import Block, Broadcast, BroadcastOutcome, Receipt, SentTransaction
 from trader.ports.clock import Clock
 
-_HEADER_ONLY = False  # eth_getBlockByNumber: hashes instead of whole transactions
+_HEADER_ONLY, _WHOLE = False, True  # eth_getBlockByNumber: hashes, or whole transactions
 _SEND_BACKOFF_MS = 200
 _SEND_ATTEMPTS = 2
 
@@ -59,6 +59,11 @@ class EvmNode:
         return parse.receipt(
             await self._read("eth_getTransactionReceipt", transaction_hash), transaction_hash
         )
+
+    async def sent_from(self, senders: Collection[Address], block_number: int) -> Sequence[SentTransaction]:
+        """Transactions of a block that one of `senders` sent."""
+        answer = await self._read("eth_getBlockByNumber", hex(block_number), _WHOLE)
+        return parse.sent_transactions(answer, block_number, senders)
 
     async def native_balance(self, address: Address, block_number: int) -> int:
         """Wei."""

@@ -4,11 +4,11 @@ Shapes are those of the Ethereum execution API: quantities without leading zeros
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from trader.adapters.evm_rpc.errors import NonsenseError
 from trader.domain.ids import Address
-from trader.ports.chain import Block, Receipt, TransferLog
+from trader.ports.chain import Block, Receipt, SentTransaction, TransferLog
 
 TRANSFER_TOPIC = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 """keccak-256 of `Transfer(address,address,uint256)`, ERC-20."""
@@ -70,6 +70,33 @@ def receipt(value: object, transaction_hash: str) -> Receipt | None:
         reverted=status == 0,
         fee_paid_wei=gas_used * gas_price,
         transfers=_transfers(fields.get("logs"), answered),
+    )
+
+
+def sent_transactions(
+    value: object, block_number: int, senders: Collection[Address]
+) -> tuple[SentTransaction, ...]:
+    """Transactions of some senders in a whole block, which must be the one that was asked for."""
+    fields = _object(value, f"block {block_number}")
+    number, listed = quantity(fields.get("number"), "block number"), fields.get("transactions")
+    if number != block_number or not isinstance(listed, list):
+        raise NonsenseError(f"the node gave block {number} for {block_number}, or no list of transactions")
+    every = (_object(one, "transaction") for one in listed)
+    return tuple(
+        _sent(one, sender)
+        for one in every
+        if (sender := Address(_matched(_ADDRESS, one.get("from"), "sender"))) in senders
+    )
+
+
+def _sent(fields: Mapping[str, object], sender: Address) -> SentTransaction:
+    to = fields.get("to")
+    return SentTransaction(
+        transaction_hash=hash32(fields.get("hash"), "transaction hash"),
+        sender=sender,
+        recipient=None if to is None else Address(_matched(_ADDRESS, to, "recipient")),
+        nonce=quantity(fields.get("nonce"), "nonce"),
+        value_wei=quantity(fields.get("value"), "value"),
     )
 
 

@@ -41,7 +41,10 @@ class Reports(Part):
         return {AssetId(row["asset"]): int(row["free"] + row["reserved"]) for row in rows}
 
     async def positions(self, wallet: WalletId, base: AssetId) -> Sequence[Position]:
-        """What settled swaps against `base` left, with average cost and realised profit in `base`."""
+        """What settled swaps against `base` left, with average cost and realised profit in `base`.
+
+        Swaps of the wallet's predecessors count: a rotation changes where the funds are, not what they cost.
+        """
         rows = await self._database.fetch(_SETTLED, wallet)
         swaps = (
             BookedSwap(
@@ -80,5 +83,6 @@ SELECT {ORDER} FROM orders WHERE wallet = $1 AND closed_at IS NULL AND reserved_
 """  # noqa: S608  column names of our own
 _SETTLED = """
 SELECT asset_in, asset_out, amount_spent, amount_received FROM orders
- WHERE wallet = $1 AND state = 'settled' AND kind = 'swap' ORDER BY closed_at, id
+ WHERE wallet = ANY ($1::text || (SELECT predecessors FROM wallets WHERE id = $1))
+   AND state = 'settled' AND kind = 'swap' ORDER BY closed_at, id
 """

@@ -13,7 +13,7 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc import aio
 
 from trader.domain.errors import Refusal, SignerNotReadyError, SignerUnavailableError
-from trader.ports.signer import Refused
+from trader.ports.signer import ROTATED_OUT, Refused
 
 ERROR_DOMAIN = "signer.airlock"
 _DETAILS_KEY = "grpc-status-details-bin"
@@ -31,6 +31,8 @@ def refused_or_raise(error: aio.AioRpcError) -> Refused:
         case grpc.StatusCode.INVALID_ARGUMENT | grpc.StatusCode.UNIMPLEMENTED:
             # The same content was malformed at the first asking, too: it was never signed.
             return Refused(refusals=refusals or (_by_status(error),))
+        case grpc.StatusCode.FAILED_PRECONDITION if refusals and _rotated_out(refusals):
+            return Refused(refusals=refusals)
         case (
             grpc.StatusCode.PERMISSION_DENIED
             | grpc.StatusCode.NOT_FOUND
@@ -45,6 +47,10 @@ def refused_or_raise(error: aio.AioRpcError) -> Refused:
 
 def _for_operator(refusals: Iterable[Refusal]) -> bool:
     return any(refusal.reason in _OPERATOR_REASONS for refusal in refusals)
+
+
+def _rotated_out(refusals: Iterable[Refusal]) -> bool:
+    return all(refusal.reason in ROTATED_OUT for refusal in refusals)
 
 
 def _refusals(error: aio.AioRpcError) -> Iterable[Refusal]:

@@ -101,6 +101,8 @@ def signer_account(answer: signer_pb2.Account) -> SignerAccount:
         backend=answer.backend,
         state=signer_pb2.Account.State.Name(answer.state).removeprefix("STATE_").lower(),
         pause_reason=answer.pause_reason,
+        successor=parse_wallet(answer.successor) if answer.successor else None,
+        swept=answer.swept,
     )
 
 
