@@ -5,7 +5,7 @@ import contextlib
 import gc
 import secrets
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,19 +20,23 @@ from signer.adapters.evm_rpc.chain_view import EvmChainView
 from signer.adapters.evm_rpc.pool_quote import PoolQuote
 from signer.adapters.evm_rpc.transport import JsonRpc
 from signer.adapters.policy_file import PolicyFile
+from signer.adapters.process_memory import forbid_dumps
 from signer.adapters.sqlite import SqliteLedger
 from signer.adapters.system_clock import SystemClock
+from signer.adapters.vault.session import VaultSession
 from signer.api.identity import Identities
 from signer.api.revocation import Revocations
 from signer.api.server import Listening, ServerOptions, serve
 from signer.api.tls import ServerTls, TlsFiles
 from signer.api.use_cases import AdminUseCases, SignerUseCases
-from signer.domain.accounts import Account, evm_chain_id
+from signer.domain.accounts import Account, evm_chain_id, is_evm
 from signer.domain.errors import UnavailableError
 from signer.domain.transactions import ClientName, TransactionId
 from signer.ports.audit import AuditReport
 from signer.ports.clock import Clock
 from signer.ports.events import EventLog
+from signer.ports.health import PartHealth
+from signer.ports.key_backend import KeyBackend
 from signer.ports.meter import CallMeter, NoMeter
 from signer.service.accounts import Binding
 from signer.service.clients import Client, Role
@@ -41,6 +45,7 @@ from signer.service.policies import Policies
 from signer.service.services import Ports, Services, wire
 from signer.service.verify_audit import Verify, VerifyAudit
 from signer.settings import Settings
+from signer.vault_access import open_vault, vault_backend
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +60,7 @@ class Edge:
 
 def run(settings: Settings, *, accept_restored_ledger: bool = False) -> None:
     """Serve until SIGTERM or SIGINT. Raises ConfigurationError for settings that cannot be used."""
+    forbid_dumps()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_until_told_to_stop(settings, accept_restored_ledger=accept_restored_ledger))
 
@@ -94,8 +100,11 @@ async def open_signer(
             log.event("ledger.released_at_start", transaction=record.id, nonce=record.nonce)
         if audit.torn is not None:
             log.event("audit.torn_record_moved_aside", file=str(audit.torn))
+        vault = None
+        if settings.vault is not None:
+            vault = await stack.enter_async_context(open_vault(settings.vault, clock=clock, log=log))
         ports = Ports(
-            bindings=await _bindings(stack, settings, clock),
+            bindings=await _bindings(stack, settings, vault, clock, log),
             ledger=ledger,
             audit=audit,
             policies=policies,
@@ -106,7 +115,13 @@ async def open_signer(
             sign_limits=SignLimits(recheck_after_ms=settings.limits.recheck_after_ms),
         )
         yield await stack.enter_async_context(
-            serving(ports=ports, edge=edge, verify=_verifier(settings.audit), log=log)
+            serving(
+                ports=ports,
+                edge=edge,
+                verify=_verifier(settings.audit),
+                log=log,
+                parts=() if vault is None else (vault.health, vault.health.credential),
+            )
         )
 
 
@@ -117,9 +132,12 @@ async def serving(
     edge: Edge,
     verify: Verify,
     log: EventLog,
+    parts: Sequence[PartHealth] = (),
     shape: Callable[[SignerUseCases], SignerUseCases] | None = None,
 ) -> AsyncIterator[Listening]:
     """Use cases over any ports, behind the real edge; `shape` may wrap them (the mock's script does).
+
+    `parts` show in the health service.
 
     At the end, what is in flight is finished before anything closes.
     """
@@ -136,6 +154,7 @@ async def serving(
             tls=edge.tls,
             log=log,
             meter=edge.meter,
+            parts=parts,
         ) as listening:
             yield listening
     finally:
@@ -185,18 +204,14 @@ def real_edge(settings: Settings, *, clock: Clock, log: EventLog) -> Edge:
     )
 
 
-async def _bindings(stack: AsyncExitStack, settings: Settings, clock: Clock) -> tuple[Binding, ...]:
-    backend = DevKeyBackend(
-        DevKey(
-            account=account.account_id,
-            mnemonic_index=account.dev.mnemonic_index,
-            key_file=account.dev.key_file,
-        )
-        for account in settings.accounts
-        if account.dev is not None
-    )
+async def _bindings(
+    stack: AsyncExitStack, settings: Settings, vault: VaultSession | None, clock: Clock, log: EventLog
+) -> tuple[Binding, ...]:
+    backends = _backends(settings, vault)
     nodes = {}
     for chain in settings.chains:
+        if not is_evm(chain.name):
+            continue
         rpc = await stack.enter_async_context(JsonRpc(chain.url(), timeout_ms=chain.timeout_ms))
         view = EvmChainView(
             rpc, chain_id=evm_chain_id(chain.name), head_max_age_ms=chain.head_max_age_ms, clock=clock
@@ -204,6 +219,7 @@ async def _bindings(stack: AsyncExitStack, settings: Settings, clock: Clock) -> 
         nodes[chain.name] = (view, PoolQuote(rpc))
     bindings = []
     for position, configured in enumerate(settings.accounts):
+        backend = backends[configured.backend]
         account = Account(
             id=configured.account_id,
             wallet=configured.wallet,
@@ -213,9 +229,30 @@ async def _bindings(stack: AsyncExitStack, settings: Settings, clock: Clock) -> 
             backend=backend.name,
         )
         await backend.check(account.id)
+        if account.chain not in nodes:
+            # Its key is there; what it would sign is not understood yet, so nothing is signed.
+            log.event("account.not_served", account=account.id, problem="Solana is not decoded yet")
+            continue
         view, quotes = nodes[account.chain]
         bindings.append(Binding(account=account, backend=backend, chain=view, references=(quotes,)))
     return tuple(bindings)
+
+
+def _backends(settings: Settings, vault: VaultSession | None) -> Mapping[str, KeyBackend]:
+    backends: dict[str, KeyBackend] = {
+        "dev": DevKeyBackend(
+            DevKey(
+                account=account.account_id,
+                mnemonic_index=account.dev.mnemonic_index,
+                key_file=account.dev.key_file,
+            )
+            for account in settings.accounts
+            if account.dev is not None
+        )
+    }
+    if vault is not None and settings.vault is not None:
+        backends["vault"] = vault_backend(settings, settings.vault, vault)
+    return backends
 
 
 async def _open_accounts(services: Services, log: EventLog) -> None:

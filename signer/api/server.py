@@ -26,12 +26,14 @@ from signer.api.tls import ServerTls
 from signer.api.use_cases import AdminUseCases, SignerUseCases
 from signer.domain.errors import ConfigurationError
 from signer.ports.events import EventLog
+from signer.ports.health import PartHealth
 from signer.ports.meter import CallMeter
 from signer.service.clients import Role
 
 MAX_MESSAGE_BYTES = 128 * 1024
 MAX_METADATA_BYTES = 16 * 1024
 _REFRESH_S = 2.0
+_HEALTH_EVERY_S = 0.5
 _ADMIN_IN_FLIGHT = 16
 
 
@@ -67,6 +69,7 @@ async def serve(
     tls: ServerTls,
     log: EventLog,
     meter: CallMeter,
+    parts: Sequence[PartHealth] = (),
 ) -> AsyncIterator[Listening]:
     """Serve until the block ends; then refuse new calls, let the running ones finish, and close."""
     calls = Admission(options.max_in_flight, "requests")
@@ -84,13 +87,13 @@ async def serve(
     if options.admin_listen is None:
         services[ADMIN] = admin_handler
     async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(_server(options, services, (trader_edge, admin_edge)))
+        server = await stack.enter_async_context(_server(options, services, (trader_edge, admin_edge), parts))
         port = admin_port = _bind(server, options.listen, tls)
         if options.unsafe_plaintext_unix_socket is not None:
             _bind_unix(server, options.unsafe_plaintext_unix_socket, log)
         if options.admin_listen is not None:
             admin_server = await stack.enter_async_context(
-                _server(options, {ADMIN: admin_handler}, (admin_edge,))
+                _server(options, {ADMIN: admin_handler}, (admin_edge,), parts)
             )
             admin_port = _bind(admin_server, options.admin_listen, tls)
             await admin_server.start()
@@ -102,7 +105,10 @@ async def serve(
 
 @asynccontextmanager
 async def _server(
-    options: ServerOptions, services: Mapping[str, grpc.GenericRpcHandler], edges: Sequence[Edge]
+    options: ServerOptions,
+    services: Mapping[str, grpc.GenericRpcHandler],
+    edges: Sequence[Edge],
+    parts: Sequence[PartHealth],
 ) -> AsyncIterator[grpc.aio.Server]:
     server = grpc.aio.server(
         options=(
@@ -123,7 +129,8 @@ async def _server(
     if options.reflection:
         reflection.enable_server_reflection((*services, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
     try:
-        yield server
+        async with _showing(state, parts):
+            yield server
     finally:
         await state.enter_graceful_shutdown()
         for edge in edges:
@@ -147,6 +154,30 @@ def _bind_unix(server: grpc.aio.Server, path: Path, log: EventLog) -> None:
     except RuntimeError as error:
         raise ConfigurationError(f"{path}: cannot listen there: {error}") from None
     log.event("server.unsafe_plaintext_unix_socket", path=str(path))
+
+
+@asynccontextmanager
+async def _showing(state: health.aio.HealthServicer, parts: Sequence[PartHealth]) -> AsyncIterator[None]:
+    """Show in the health service how the parts are."""
+
+    async def show() -> None:
+        response = health_pb2.HealthCheckResponse
+        for part in parts:
+            await state.set(part.name, response.SERVING if part.serving else response.NOT_SERVING)
+
+    async def again_and_again() -> None:
+        while True:
+            await asyncio.sleep(_HEALTH_EVERY_S)
+            await show()
+
+    await show()
+    task = asyncio.create_task(again_and_again())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 @asynccontextmanager

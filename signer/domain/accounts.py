@@ -95,6 +95,11 @@ def address_of(account: AccountId) -> Address:
 
 
 @lru_cache(maxsize=64)
+def is_evm(chain: ChainName) -> bool:
+    """Whether a chain is of the `eip155` namespace."""
+    return _EVM_CHAIN.fullmatch(chain) is not None
+
+
 def evm_chain_id(chain: ChainName) -> int:
     """EIP-155 chain id. Raises ValueError for a chain of another namespace."""
     match = _EVM_CHAIN.fullmatch(chain)
