@@ -1,10 +1,10 @@
 """What an operator configures in `signer.toml`: what may stand in it, what must fit, how it is read."""
 
 from signer.settings.environment import harden_environment
-from signer.settings.load import load, parse
+from signer.settings.load import load, load_vault_place, parse
 from signer.settings.model import AccountSettings, ChainSettings, Settings
 from signer.settings.texts import GRANTABLE_METHODS
-from signer.settings.vault import LoginSettings, VaultKeySettings, VaultSettings
+from signer.settings.vault import LoginSettings, VaultKeySettings, VaultPlace, VaultSettings
 
 __all__ = [
     "GRANTABLE_METHODS",
@@ -13,8 +13,10 @@ __all__ = [
     "LoginSettings",
     "Settings",
     "VaultKeySettings",
+    "VaultPlace",
     "VaultSettings",
     "harden_environment",
     "load",
+    "load_vault_place",
     "parse",
 ]

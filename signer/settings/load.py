@@ -1,13 +1,19 @@
 """Reads `signer.toml` whole, or refuses naming line, key and what is allowed."""
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import ValidationError
 
 from signer.domain.errors import ConfigurationError
 from signer.policy.lines import KeyPath, Lines, spell
 from signer.settings.model import Settings
+from signer.settings.texts import Strict
+from signer.settings.vault import VaultPlace
+
+Model = TypeVar("Model", bound=Strict)
 
 _MAX_SETTINGS_BYTES = 1024 * 1024
 
@@ -17,32 +23,55 @@ def load(path: Path) -> Settings:
 
     Raises ConfigurationError naming the file, the line, the key and what is allowed.
     """
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise ConfigurationError(
-            f"{path}: cannot be read: {error.strerror}; allowed is a TOML file"
-        ) from error
-    return parse(raw, path)
+    return parse(_read(path), path)
+
+
+def load_vault_place(path: Path) -> VaultPlace:
+    """Read [vault] of `path`, without its login and whatever else is there or is not there yet."""
+    text, document = _document(_read(path), path)
+    table = document.get("vault")
+    if not isinstance(table, dict):
+        raise ConfigurationError(f"{path}:1: has no table [vault]; it says where Vault is")
+    place = {name: value for name, value in table.items() if name != "login"}
+    return _validated(VaultPlace, place, path, text, below=("vault",))
 
 
 def parse(raw: bytes, path: Path) -> Settings:
     """Parse the bytes of a settings file that lies (or would lie) at `path`."""
+    text, document = _document(raw, path)
+    return _validated(Settings, document, path, text)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path}: cannot be read: {error.strerror}; allowed is a TOML file"
+        ) from error
+
+
+def _document(raw: bytes, path: Path) -> tuple[str, Mapping[str, object]]:
     if len(raw) > _MAX_SETTINGS_BYTES:
         raise ConfigurationError(f"{path}: {len(raw)} bytes; at most {_MAX_SETTINGS_BYTES} are allowed")
     try:
         text = raw.decode()
-        document = tomllib.loads(text)
+        return text, tomllib.loads(text)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(f"{path}: not TOML: {error}") from error
+
+
+def _validated(
+    model: type[Model], table: Mapping[str, object], path: Path, text: str, *, below: KeyPath = ()
+) -> Model:
     try:
-        return Settings.model_validate(document, context={"folder": path.absolute().parent})
+        return model.model_validate(table, context={"folder": path.absolute().parent})
     except ValidationError as error:
         errors = error.errors(include_input=False, include_url=False)
         lines = Lines(text)
         inner = [item["loc"] for item in errors]
         problems = (
-            f"{_place(path, item['loc'], lines)}: {_text(item['type'], item['msg'])}"
+            f"{_place(path, (*below, *item['loc']), lines)}: {_text(item['type'], item['msg'])}"
             for item in errors
             if not (item["type"] == "too_short" and _is_echo(item["loc"], inner))
         )

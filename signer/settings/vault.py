@@ -85,8 +85,8 @@ class LoginSettings(Strict):
         return (each for each in (self.approle, self.certificate, self.jwt) if each is not None)
 
 
-class VaultSettings(Strict):
-    """The whole of [vault]."""
+class VaultPlace(Strict):
+    """Where Vault is, and what lies where in it: [vault] as far as a person's command needs it."""
 
     address: AddressText
     ca: FilePath | None = None
@@ -100,7 +100,6 @@ class VaultSettings(Strict):
     checkpoint_key: NameText | None = None
     checkpoint_every_records: int = Field(default=1_000, ge=1, le=1_000_000)
     checkpoint_every_s: int = Field(default=3_600, ge=1, le=86_400)
-    login: LoginSettings
 
     @property
     def envelope_folder(self) -> Path | None:
@@ -115,7 +114,17 @@ class VaultSettings(Strict):
                 raise ValueError('https needs ca = "FILE": only a certificate of that authority is believed')
         elif not self.unsafe_plaintext or not _is_loopback(parts.hostname or ""):
             raise ValueError("http shows every token; allowed only on loopback with unsafe_plaintext = true")
-        elif self.login.certificate is not None:
+        return self
+
+
+class VaultSettings(VaultPlace):
+    """The whole of [vault]."""
+
+    login: LoginSettings
+
+    @model_validator(mode="after")
+    def _certificate_is_shown_in_tls(self) -> Self:
+        if self.login.certificate is not None and urlsplit(self.address).scheme != "https":
             raise ValueError("login by certificate needs an https address")
         return self
 
