@@ -11,7 +11,8 @@ from signer.adapters.sqlite.inspect import inspect
 from signer.api.certificate_dates import certificate_end
 from signer.api.revocation import Revocations
 from signer.api.tls import ServerTls, TlsFiles
-from signer.domain.accounts import evm_chain_id
+from signer.cli.vault_checks import vault_login, vault_node
+from signer.domain.accounts import evm_chain_id, is_evm
 from signer.domain.errors import ConfigurationError, SignerError
 from signer.domain.time import MS_PER_S
 from signer.policy.load import load as load_policy
@@ -39,9 +40,14 @@ async def checks(settings: Settings, clock: Clock) -> AsyncIterator[Check]:
     yield await _check("policy", _policy(settings))
     yield await _check("ledger", _ledger(settings))
     yield await _check("audit", _audit(settings))
-    yield await _check("backend dev", _backend(settings))
+    if any(each.dev is not None for each in settings.accounts):
+        yield await _check("backend dev", _backend(settings))
+    if settings.vault is not None:
+        yield await _check("vault", vault_node(settings.vault))
+        yield await _check("vault login", vault_login(settings.vault, clock))
     for chain in settings.chains:
-        yield await _check(f"chain {chain.id}", _chain(chain, clock))
+        if is_evm(chain.name):
+            yield await _check(f"chain {chain.id}", _chain(chain, clock))
 
 
 async def _check(part: str, look: Awaitable[str]) -> Check:
