@@ -13,8 +13,11 @@ from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
 from tests.bench.booking import BookingFigures, measure_booking  # noqa: E402
+from tests.bench.load import Load  # noqa: E402
 from tests.bench.mempool import MempoolFigures, measure_mempool  # noqa: E402
 from tests.bench.signing import SOAK_REQUESTS, SigningFigures, measure_signing  # noqa: E402
+from tests.bench.vault import VaultFigures, measure_vault  # noqa: E402
+from tests.testbed import vault_binary  # noqa: E402
 from tests.testbed.bed import uniswap_state  # noqa: E402
 from tests.testbed.postgres import postgres_server  # noqa: E402
 
@@ -31,14 +34,23 @@ async def bench(console: Console, folder: Path) -> None:
         console.print("signal to mempool …")
         async with postgres.database() as dsn:
             mempool = await measure_mempool(state, folder / "mempool", dsn)
-    console.print(table(signing, booking, mempool))
-    print(json.dumps(figures(signing, booking, mempool)), flush=True)
+    vault = None
+    if vault_binary.find() is None:
+        console.print("vault: skipped, there is no Vault here; `make test` builds it where Go is")
+    else:
+        console.print("signatures through Vault beside raw hvac calls …")
+        vault = await measure_vault()
+    console.print(table(signing, booking, mempool, vault))
+    print(json.dumps(figures(signing, booking, mempool, vault)), flush=True)
 
 
-def table(signing: SigningFigures, booking: BookingFigures, mempool: MempoolFigures) -> Table:
+def table(
+    signing: SigningFigures, booking: BookingFigures, mempool: MempoolFigures, vault: VaultFigures | None
+) -> Table:
     """Everything for people."""
     shown = Table("what", "per second", "p50 ms", "p99 ms", "beside the reference")
     for name, load, beside in (
+        *(() if vault is None else _vault_rows(vault)),
         ("echo over mutual TLS, 1 in flight", signing.echo_1, ""),
         ("signature, 1 in flight", signing.sign_1, ""),
         ("echo over mutual TLS, 32 in flight", signing.echo_32, ""),
@@ -56,9 +68,23 @@ def table(signing: SigningFigures, booking: BookingFigures, mempool: MempoolFigu
     return shown
 
 
-def figures(signing: SigningFigures, booking: BookingFigures, mempool: MempoolFigures) -> dict[str, float]:
+def _vault_rows(vault: VaultFigures) -> tuple[tuple[str, Load, str], ...]:
+    return (
+        ("raw hvac sign, 1 in flight", vault.hvac_1, ""),
+        ("vault: Solana, 1 in flight", vault.solana_1, f"{vault.solana_overhead_p50_ms_1:+.2f} ms p50"),
+        ("vault: EVM, 1 in flight", vault.evm_1, f"{vault.evm_overhead_p50_ms_1:+.2f} ms p50"),
+        ("raw hvac sign, 32 in flight, 8 threads", vault.hvac_32, ""),
+        ("vault: Solana, 32 in flight", vault.solana_32, _paired(vault.solana_ratio_32)),
+        ("vault: EVM, 32 in flight", vault.evm_32, _paired(vault.evm_ratio_32)),
+    )
+
+
+def figures(
+    signing: SigningFigures, booking: BookingFigures, mempool: MempoolFigures, vault: VaultFigures | None
+) -> dict[str, float]:
     """Everything for programs."""
-    return {
+    seen = {} if vault is None else _vault_figures(vault)
+    return seen | {
         "sign_ratio_32": round(signing.sign_ratio_32, 3),
         "sign_per_s_32": round(signing.sign_32.per_s),
         "echo_per_s_32": round(signing.echo_32.per_s),
@@ -68,6 +94,14 @@ def figures(signing: SigningFigures, booking: BookingFigures, mempool: MempoolFi
         "signer_rss_mb": round(signing.rss_mb_at_end, 1),
         "signer_rss_mb_at_start": round(signing.rss_mb_at_start, 1),
         "trader_rss_mb": round(mempool.trader_rss_mb, 1),
+    }
+
+
+def _vault_figures(vault: VaultFigures) -> dict[str, float]:
+    return {
+        "vault_solana_ratio_32": round(vault.solana_ratio_32, 3),
+        "vault_evm_ratio_32": round(vault.evm_ratio_32, 3),
+        "vault_overhead_p50_ms_1": round(vault.overhead_p50_ms_1, 2),
     }
 
 
