@@ -93,7 +93,7 @@ def transport_failure(error: Exception, *, where: str, path: str) -> Unavailable
         if isinstance(cause, ssl.SSLCertVerificationError):
             return unavailable(
                 FailReason.VAULT_UNREACHABLE,
-                f"{where} shows a certificate that vault.ca does not vouch for: {cause.verify_message}",
+                f"{where} shows a certificate that vault.ca does not vouch for: {_verdict(cause)}",
             )
     if any(
         isinstance(each, requests.ConnectTimeout | urllib3.exceptions.ConnectTimeoutError) for each in causes
@@ -132,3 +132,8 @@ def _words(causes: list[BaseException]) -> str:
         if isinstance(cause, OSError) and not isinstance(cause, requests.RequestException) and cause.strerror:
             return cause.strerror
     return type(causes[-1]).__name__
+
+
+def _verdict(error: ssl.SSLCertVerificationError) -> str:
+    # Only errors that OpenSSL made have the attribute.
+    return str(getattr(error, "verify_message", "") or "it cannot be verified")
