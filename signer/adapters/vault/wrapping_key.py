@@ -6,10 +6,10 @@ its own. How far it got is read from Vault, so that a run that was cut off at an
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from signer.adapters.vault.envelope import Envelope
 from signer.adapters.vault.envelopes import EnvelopeStore
+from signer.adapters.vault.key_age import created_at
 from signer.adapters.vault.refusals import ItemRefused
 from signer.adapters.vault.transit import AES, KeyFacts, Transit, ciphertext_version
 from signer.domain.accounts import AccountId
@@ -71,7 +71,7 @@ class WrappingKeyRotation:
         ours, foreign = await self._envelopes()
         return WrappingKeyState(
             newest=facts.latest_version,
-            newest_since=_since(facts),
+            newest_since=created_at(facts, facts.latest_version),
             oldest_allowed=facts.min_decryption_version,
             envelopes=len(ours),
             behind=tuple(each.account for each in ours if each.key_version < facts.latest_version),
@@ -184,14 +184,6 @@ class WrappingKeyRotation:
                 "`airlock-signer vault bootstrap` makes it"
             )
         return facts
-
-
-def _since(facts: KeyFacts) -> UnixMs:
-    """When the newest version was made. AES keys say it in seconds, others as a text."""
-    text = facts.created[facts.latest_version]
-    if text.isdecimal():
-        return UnixMs(int(text) * MS_PER_S)
-    return UnixMs(int(datetime.fromisoformat(text).timestamp() * MS_PER_S))
 
 
 def _refuse(problems: Sequence[str]) -> None:
