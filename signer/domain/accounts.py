@@ -26,6 +26,9 @@ _EVM_CHAIN = re.compile(r"eip155:([1-9][0-9]{0,17})")
 _SOLANA_CHAIN = re.compile(r"solana:[1-9A-HJ-NP-Za-km-z]{32}")
 _SOLANA_ADDRESS = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}")
 
+_REMEMBERED = 1_024
+"""Names that were read before, of each kind: every request brings the same few. Only well-formed ones."""
+
 
 class AccountState(StrEnum):
     """What an account may do. `DRAINING` and `RETIRED` belong to rotation."""
@@ -56,6 +59,7 @@ class Account:
         return address_of(self.id)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def parse_address(text: str) -> Address:
     """Return the canonical form of a 20-byte EVM address.
 
@@ -73,6 +77,7 @@ def parse_chain(text: str) -> ChainName:
     raise ValueError(f"{text[:80]!r} is not a chain: CAIP-2 `eip155:<id>` or `solana:<genesis>` is allowed")
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def parse_account_id(text: str) -> AccountId:
     """Return a canonical CAIP-10 account. Raises ValueError naming the text and what is allowed."""
     chain, separator, address = text.rpartition(":")
@@ -94,12 +99,12 @@ def address_of(account: AccountId) -> Address:
     return Address(account.rpartition(":")[2])
 
 
-@lru_cache(maxsize=64)
 def is_evm(chain: ChainName) -> bool:
     """Whether a chain is of the `eip155` namespace."""
     return _EVM_CHAIN.fullmatch(chain) is not None
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def evm_chain_id(chain: ChainName) -> int:
     """EIP-155 chain id. Raises ValueError for a chain of another namespace."""
     match = _EVM_CHAIN.fullmatch(chain)

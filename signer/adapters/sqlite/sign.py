@@ -14,6 +14,7 @@ SELECT id FROM transactions
 WHERE account = ? AND nonce = ? AND state <> 'released' AND raw IS NOT NULL AND payload_hash <> ? LIMIT 1
 """
 _UPDATE = "UPDATE transactions SET state = ?, payload_hash = ?, raw = ?, hash = ?, signed_at = ? WHERE id = ?"
+_SIGNED = advance(SlotState.RESERVED, SlotEvent.SIGNATURE_DURABLE)
 # The usual case in one statement. An original needs no look at others: the unique index lets there be one
 # for its nonce, and a replacement can only name one that is signed.
 _SIGN_ORIGINAL = f"{_UPDATE} AND state = 'reserved' AND kind = 'original'"
@@ -24,12 +25,11 @@ def mark_signed(
 ) -> TransactionRecord:
     """Raises BrokenError for a second payload, NotFoundError for an unknown transaction."""
     at = work.book.moment(now)
-    signed_state = advance(SlotState.RESERVED, SlotEvent.SIGNATURE_DURABLE)
-    values = (signed_state.value, payload_hash, signed.raw, signed.hash, at, transaction)
+    values = (_SIGNED.value, payload_hash, signed.raw, signed.hash, at, transaction)
     reserved = work.reserved.get(transaction)
     work.forget_reserved(transaction)
     if reserved is not None and work.connection.execute(_SIGN_ORIGINAL, values).rowcount == 1:
-        work.write_event(transaction, SlotState.RESERVED, signed_state, at)
+        work.write_event(transaction, SlotState.RESERVED, _SIGNED, at)
         return reserved.as_signed(signed, payload_hash, at)
     record = rows.by_id(work.connection, transaction)
     if record is None:

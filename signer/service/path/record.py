@@ -8,15 +8,15 @@ from dataclasses import fields
 from typing import get_args
 
 from signer.domain.accounts import AccountId
-from signer.domain.actions import Action, NotUnderstood
+from signer.domain.actions import Action, DrainAction, NotUnderstood
 from signer.domain.decisions import Denied, Violation
 from signer.domain.records import TransactionRecord
 from signer.domain.time import UnixMs
 from signer.domain.transactions import ClientName
 from signer.ports.audit import AuditRecord
 
-_FIELDS: Mapping[type[Action], tuple[str, ...]] = {
-    kind: tuple(field.name for field in fields(kind)) for kind in get_args(Action)
+_FIELDS: Mapping[type[Action | DrainAction], tuple[str, ...]] = {
+    kind: tuple(field.name for field in fields(kind)) for kind in get_args(Action | DrainAction)
 }
 
 
@@ -24,7 +24,7 @@ def approved(
     *,
     method: str,
     record: TransactionRecord,
-    action: Action | NotUnderstood,
+    action: Action | DrainAction | NotUnderstood,
     rules: tuple[str, ...],
     at: UnixMs,
 ) -> AuditRecord:
@@ -51,7 +51,7 @@ def denied(
     client: ClientName,
     account: AccountId,
     request_digest: str,
-    action: Action | NotUnderstood,
+    action: Action | DrainAction | NotUnderstood,
     policy_hash: str,
     verdict: Denied,
     at: UnixMs,
@@ -99,7 +99,7 @@ def operator_act(
     )
 
 
-def describe(action: Action | NotUnderstood) -> str:
+def describe(action: Action | DrainAction | NotUnderstood) -> str:
     """One line for people: the action's name and fields."""
     if isinstance(action, NotUnderstood):
         return f"not understood: {action.violation.actual}"
