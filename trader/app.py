@@ -18,9 +18,8 @@ from trader.adapters.postgres.embedded import embedded_server
 from trader.adapters.postgres.migrate import migrate
 from trader.adapters.postgres.order_store import PostgresOrderStore
 from trader.adapters.postgres.pool import open_database
-from trader.adapters.secrets.client_certificate import ClientCertificate, PairFiles, Writes
 from trader.adapters.secrets.keeper import Keeper
-from trader.adapters.secrets.resolver import Resolver, vault_secrets
+from trader.adapters.secrets.resolver import Resolver, own_certificate, vault_secrets
 from trader.adapters.signer_client.channel import SignerTarget, TlsFiles
 from trader.adapters.signer_client.client import SignerClient, signer_client
 from trader.adapters.system_clock import SystemClock
@@ -154,18 +153,9 @@ async def open_secrets(settings: Settings) -> AsyncIterator[Keeper]:
     """Where references to secrets are looked up."""
     clock = SystemClock()
     vault = None if settings.vault is None else vault_secrets(settings.vault, clock)
-    certificate = None if vault is None else _own_certificate(settings, vault, clock)
+    certificate = None if vault is None else own_certificate(settings, vault, clock)
     async with Resolver(vault) as resolver:
         yield Keeper(resolver, certificate)
-
-
-def _own_certificate(settings: Settings, vault: Writes, clock: SystemClock) -> ClientCertificate | None:
-    wanted = None if settings.vault is None else settings.vault.certificate
-    files = settings.signer
-    if wanted is None or files.cert_file is None or files.key_file is None:
-        return None
-    pair = PairFiles(certificate=files.cert_file, key=files.key_file)
-    return ClientCertificate(vault, wanted, pair, clock)
 
 
 async def prepare(office: Office) -> None:

@@ -1,7 +1,6 @@
 """Renews the certificate that the trader shows to the signer, out of Vault's PKI, at two thirds of its life.
 
-The key is made by Vault and comes with the answer: the trader has no cryptographic library of its own. The
-signer's grants bound what this certificate may do, whoever has it.
+The key is made here and never leaves this host. Needs the extra `vault`.
 """
 
 import asyncio
@@ -12,6 +11,11 @@ from pathlib import Path
 from typing import Protocol
 
 import structlog
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from structlog.typing import FilteringBoundLogger
 
 from trader.adapters.signer_client.expiry import validity_s
@@ -52,18 +56,19 @@ class ClientCertificate:
         """Renew when two thirds of the life are over, or there is no certificate; says whether it did."""
         if self._clock.now() < self._due_ms():
             return False
-        path = f"{self._wanted.mount}/issue/{self._wanted.role}"
+        path = f"{self._wanted.mount}/sign/{self._wanted.role}"
+        key = ec.generate_private_key(ec.SECP256R1())
         answer = await self._vault.write(
             path,
             {
+                "csr": _request(self._wanted, key),
                 "common_name": self._wanted.common_name,
-                "uri_sans": self._wanted.uri,
                 "ttl": f"{self._wanted.ttl_s}s",
                 "exclude_cn_from_sans": True,
             },
         )
-        certificate, key = _chain(path, answer), _text(path, answer, "private_key")
-        await asyncio.to_thread(_replace, self._files, certificate, key)
+        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+        await asyncio.to_thread(_replace, self._files, _chain(path, answer), pem)
         log.info("certificate.renewed", ends_s=validity_s(self._files.certificate)[1])
         return True
 
@@ -76,17 +81,20 @@ class ClientCertificate:
         return (begin + (end - begin) * 2 // 3) * MS_PER_S
 
 
+def _request(wanted: VaultCertificateSettings, key: ec.EllipticCurvePrivateKey) -> str:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, wanted.common_name)])
+    names = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(wanted.uri)])
+    request = x509.CertificateSigningRequestBuilder(name).add_extension(names, critical=False)
+    return request.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+
+
 def _chain(path: str, answer: Mapping[str, object]) -> str:
     between = answer.get("ca_chain")
-    parts = [_text(path, answer, "certificate"), *(between if isinstance(between, list) else [])]
+    certificate = answer.get("certificate")
+    if not isinstance(certificate, str) or "-----BEGIN CERTIFICATE-----" not in certificate:
+        raise SecretsUnavailableError(f"Vault's {path} answers without a certificate")
+    parts = [certificate, *(between if isinstance(between, list) else [])]
     return "\n".join(str(part) for part in parts)
-
-
-def _text(path: str, answer: Mapping[str, object], field: str) -> str:
-    value = answer.get(field)
-    if not isinstance(value, str) or "-----BEGIN " not in value:
-        raise SecretsUnavailableError(f"Vault's {path} answers without a {field}")
-    return value
 
 
 def _replace(files: PairFiles, certificate: str, key: str) -> None:

@@ -11,9 +11,10 @@ from trader.adapters.secrets.files import read_secret_file
 from trader.domain.errors import ConfigurationError
 from trader.domain.secret_refs import FileReference, SecretReference
 from trader.ports.clock import Clock
-from trader.settings import VaultLoginSettings, VaultSettings
+from trader.settings import Settings, VaultLoginSettings, VaultSettings
 
 if TYPE_CHECKING:
+    from trader.adapters.secrets.client_certificate import ClientCertificate
     from trader.adapters.secrets.vault import VaultSecrets
     from trader.adapters.secrets.vault_login import VaultLogin
 
@@ -60,6 +61,20 @@ def vault_secrets(settings: VaultSettings, clock: Clock) -> "VaultSecrets":
         timeout_ms=settings.timeout_ms,
     )
     return VaultSecrets(place, _login(settings.login), clock)
+
+
+def own_certificate(settings: Settings, vault: "VaultSecrets", clock: Clock) -> "ClientCertificate | None":
+    """The certificate of ours that Vault renews; None when the settings have none."""
+    from trader.adapters.secrets.client_certificate import (  # noqa: PLC0415 - an extra of its own
+        ClientCertificate,
+        PairFiles,
+    )
+
+    wanted = None if settings.vault is None else settings.vault.certificate
+    files = settings.signer
+    if wanted is None or files.cert_file is None or files.key_file is None:
+        return None
+    return ClientCertificate(vault, wanted, PairFiles(certificate=files.cert_file, key=files.key_file), clock)
 
 
 def _login(ways: VaultLoginSettings) -> "VaultLogin":
