@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tests.integration.trader_rig import Rig
 from tests.testbed import abi
 from tests.testbed.bed import Bed
+from tests.testbed.packages import Json
 from trader.domain.ids import AssetId, WalletId, address_of
 from trader.domain.moves import Standing
 from trader.engine.reconcile import chain_balances
@@ -35,7 +36,7 @@ async def sweep_coins(bed: Bed, source: WalletId, target: str, *, leave_wei: int
     head = await bed.anvil.head()
     price = int(str(head["baseFeePerGas"]), 16) * 2 + 1
     value = await bed.anvil.balance(address_of(source)) - _TRANSFER_GAS * price - leave_wei
-    request = {
+    request: dict[str, Json] = {
         "from": address_of(source),
         "to": target,
         "value": hex(value),

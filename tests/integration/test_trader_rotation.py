@@ -1,4 +1,4 @@
-"""A rotation of the account, on a real chain and database: the books follow it, and close to the base unit."""
+"""A rotation of the account, on a real chain and database: the books follow it and close to the base unit."""
 
 import asyncio
 from collections.abc import AsyncIterator
