@@ -19,6 +19,7 @@ from signer.adapters.event_log import JsonEventLog
 from signer.adapters.evm_rpc.chain_view import EvmChainView
 from signer.adapters.evm_rpc.pool_quote import PoolQuote
 from signer.adapters.evm_rpc.transport import JsonRpc
+from signer.adapters.metrics.calls import CallMetrics
 from signer.adapters.policy_file import PolicyFile
 from signer.adapters.process_memory import forbid_dumps
 from signer.adapters.sqlite import SqliteLedger
@@ -29,6 +30,7 @@ from signer.api.revocation import Revocations
 from signer.api.server import Listening, ServerOptions, serve
 from signer.api.tls import ServerTls, TlsFiles
 from signer.api.use_cases import AdminUseCases, SignerUseCases
+from signer.background import beside_signing
 from signer.domain.accounts import Account, evm_chain_id, is_evm
 from signer.domain.errors import UnavailableError
 from signer.domain.transactions import ClientName, TransactionId
@@ -38,7 +40,7 @@ from signer.ports.events import EventLog
 from signer.ports.health import PartHealth
 from signer.ports.key_backend import KeyBackend
 from signer.ports.meter import CallMeter, NoMeter
-from signer.service.accounts import Binding
+from signer.service.accounts import Accounts, Binding
 from signer.service.clients import Client, Role
 from signer.service.path.sign import SignLimits
 from signer.service.policies import Policies
@@ -91,7 +93,8 @@ async def open_signer(
     """The real signer, open and serving."""
     async with AsyncExitStack() as stack:
         policies = await Policies.open(PolicyFile(settings.policy))
-        edge = real_edge(settings, clock=clock, log=log)
+        calls = CallMetrics()
+        edge = real_edge(settings, clock=clock, log=log, meter=calls)
         ledger = await stack.enter_async_context(
             SqliteLedger(settings.ledger, clock, accept_restored=accept_restored_ledger)
         )
@@ -114,6 +117,9 @@ async def open_signer(
             follow_interval_ms=settings.limits.follow_interval_ms,
             sign_limits=SignLimits(recheck_after_ms=settings.limits.recheck_after_ms),
         )
+        watched = await stack.enter_async_context(
+            beside_signing(settings, audit=audit, vault=vault, calls=calls, clock=clock, log=log)
+        )
         yield await stack.enter_async_context(
             serving(
                 ports=ports,
@@ -121,6 +127,7 @@ async def open_signer(
                 verify=_verifier(settings.audit),
                 log=log,
                 parts=() if vault is None else (vault.health, vault.health.credential),
+                watch=watched.watch,
             )
         )
 
@@ -134,14 +141,17 @@ async def serving(
     log: EventLog,
     parts: Sequence[PartHealth] = (),
     shape: Callable[[SignerUseCases], SignerUseCases] | None = None,
+    watch: Callable[[Accounts], None] | None = None,
 ) -> AsyncIterator[Listening]:
     """Use cases over any ports, behind the real edge; `shape` may wrap them (the mock's script does).
 
-    `parts` show in the health service.
+    `parts` show in the health service; `watch` is told the accounts, for metrics.
 
     At the end, what is in flight is finished before anything closes.
     """
     services = wire(ports)
+    if watch is not None:
+        watch(services.accounts)
     await _open_accounts(services, log)
     following = asyncio.create_task(_keep_following(services, log))
     use_cases = _signer_use_cases(services)
@@ -164,7 +174,7 @@ async def serving(
             await following
 
 
-def real_edge(settings: Settings, *, clock: Clock, log: EventLog) -> Edge:
+def real_edge(settings: Settings, *, clock: Clock, log: EventLog, meter: CallMeter | None = None) -> Edge:
     """Listeners, identities and certificates as the settings say."""
     revocations = Revocations()
     socket = settings.unsafe_plaintext_unix_socket
@@ -201,6 +211,7 @@ def real_edge(settings: Settings, *, clock: Clock, log: EventLog) -> Edge:
             revocations=revocations,
             log=log,
         ),
+        meter=meter or NoMeter(),
     )
 
 

@@ -2,7 +2,8 @@
 
 from signer.settings.environment import harden_environment
 from signer.settings.load import load, load_vault_place, parse
-from signer.settings.model import AccountSettings, ChainSettings, Settings
+from signer.settings.model import AccountSettings, ChainSettings, Settings, TlsSettings
+from signer.settings.rotation import RotationSettings
 from signer.settings.texts import GRANTABLE_METHODS
 from signer.settings.vault import LoginSettings, VaultKeySettings, VaultPlace, VaultSettings
 
@@ -11,7 +12,9 @@ __all__ = [
     "AccountSettings",
     "ChainSettings",
     "LoginSettings",
+    "RotationSettings",
     "Settings",
+    "TlsSettings",
     "VaultKeySettings",
     "VaultPlace",
     "VaultSettings",

@@ -10,6 +10,7 @@ from signer.domain.accounts import AccountId, ChainName, chain_of
 from signer.domain.errors import ConfigurationError
 from signer.domain.transactions import ClientName
 from signer.settings.paths import absolute
+from signer.settings.rotation import RotationSettings
 from signer.settings.texts import (
     AccountText,
     ChainText,
@@ -18,20 +19,25 @@ from signer.settings.texts import (
     MethodText,
     SanText,
     Strict,
+    is_loopback,
     unique,
 )
-from signer.settings.vault import VaultKeySettings, VaultSettings
+from signer.settings.vault import VaultCertificateSettings, VaultKeySettings, VaultSettings
 
 _CREDENTIALS_FILE = "file:"
 
 
 class TlsSettings(Strict):
-    """PEM files of the server. `client_ca` signs clients; `revocation_list` is a CRL of that authority."""
+    """PEM files of the server. `client_ca` signs clients; `revocation_list` is a CRL of that authority.
+
+    With `vault`, certificate, key and revocation list are written by the signer itself.
+    """
 
     certificate: FilePath
     key: FilePath
     client_ca: FilePath
     revocation_list: FilePath | None = None
+    vault: VaultCertificateSettings | None = None
 
 
 class UnixSocketSettings(Strict):
@@ -163,17 +169,32 @@ class Settings(Strict):
     admin_listen: Listen | None = None
     unsafe_plaintext_unix_socket: UnixSocketSettings | None = None
     reflection: bool = False
+    metrics_listen: Listen | None = None
+    unsafe_metrics_beyond_loopback: bool = False
     limits: LimitSettings = LimitSettings()
     chains: tuple[ChainSettings, ...] = Field(min_length=1, strict=False)
     accounts: tuple[AccountSettings, ...] = Field(min_length=1, strict=False)
     clients: tuple[ClientSettings, ...] = Field(min_length=1, strict=False)
     vault: VaultSettings | None = None
+    rotation: RotationSettings = RotationSettings()
 
     @model_validator(mode="before")
     @classmethod
     def _paths_from_folder(cls, document: object, info: ValidationInfo[dict[str, Path] | None]) -> object:
         folder = (info.context or {}).get("folder")
         return document if folder is None else absolute(document, folder)
+
+    @model_validator(mode="after")
+    def _metrics_stay_here(self) -> Self:
+        listen = self.metrics_listen
+        if listen is None or self.unsafe_metrics_beyond_loopback:
+            return self
+        if not is_loopback(listen.rpartition(":")[0]):
+            raise ValueError(
+                f"metrics_listen {listen!r}: the page has no login; allowed is a loopback address, or any "
+                "with unsafe_metrics_beyond_loopback = true"
+            )
+        return self
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:
@@ -192,6 +213,8 @@ class Settings(Strict):
             raise ValueError(f"grants name {stray[0]}, which is no account of this file")
         if self.vault is None and (kept := [each.id for each in self.accounts if each.backend == "vault"]):
             raise ValueError(f"account {kept[0]} is in Vault: it needs a [vault] table")
+        if self.vault is None and self.tls.vault is not None:
+            raise ValueError("tls.vault: a certificate out of Vault needs a [vault] table")
         socket = self.unsafe_plaintext_unix_socket
         if socket is not None and socket.client not in {client.san for client in self.clients}:
             raise ValueError(

@@ -1,5 +1,6 @@
 """What a text in `signer.toml` may be: accounts, chains, addresses, names. Refuses with what is allowed."""
 
+import ipaddress
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -41,6 +42,14 @@ def unique(names: Iterable[str], what: str) -> None:
         if name in seen:
             raise ValueError(f"two {what} {name!r}; one is allowed")
         seen.add(name)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this is an address of this machine only; a name is not looked up."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _account(text: str) -> str:

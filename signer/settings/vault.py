@@ -1,6 +1,5 @@
 """The [vault] table: where Vault is, how the signer logs in, what lies where. Holds files, no credential."""
 
-import ipaddress
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Self, TypeAlias
@@ -8,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from signer.settings.texts import FilePath, Strict
+from signer.settings.texts import FilePath, SanText, Strict, is_loopback
 
 _KV = "kv"
 _FILE = "file:"
@@ -40,6 +39,7 @@ EnvelopesText: TypeAlias = Annotated[str, AfterValidator(_envelopes)]
 MountText: TypeAlias = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*(/[A-Za-z0-9][A-Za-z0-9_.\-]*)*$", max_length=128)
 ]
+HostText: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9.:\-]+$", max_length=253)]
 NameText: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$", max_length=128)]
 
 
@@ -112,7 +112,7 @@ class VaultPlace(Strict):
         if parts.scheme == "https":
             if self.ca is None:
                 raise ValueError('https needs ca = "FILE": only a certificate of that authority is believed')
-        elif not self.unsafe_plaintext or not _is_loopback(parts.hostname or ""):
+        elif not self.unsafe_plaintext or not is_loopback(parts.hostname or ""):
             raise ValueError("http shows every token; allowed only on loopback with unsafe_plaintext = true")
         return self
 
@@ -129,15 +129,19 @@ class VaultSettings(VaultPlace):
         return self
 
 
+class VaultCertificateSettings(Strict):
+    """The server's certificate out of Vault's PKI engine, renewed at two thirds of `ttl_s`."""
+
+    mount: MountText = "airlock-pki"
+    role: NameText = "signer-server"
+    common_name: str = Field(default="signer", pattern=r"^[A-Za-z0-9][A-Za-z0-9.\-]{0,63}$")
+    uri: SanText
+    hosts: tuple[HostText, ...] = Field(default=(), strict=False)
+    ttl_s: int = Field(default=7 * 86_400, ge=60, le=90 * 86_400)
+
+
 class VaultKeySettings(Strict):
     """A Transit ed25519 key of a Solana account. The version is pinned: another one is another address."""
 
     key: NameText
     key_version: int = Field(ge=1, le=1_000_000)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -1,0 +1,141 @@
+"""What a signer does beside signing: audit checkpoints, a look at what rotates, figures for Prometheus.
+
+None of it is waited for by a signature, and a failure of it stops none.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from prometheus_client.registry import Collector
+
+from signer.adapters.audit_file.checkpoint_file import CheckpointFile, checkpoint_path
+from signer.adapters.audit_file.file import AuditFile
+from signer.adapters.metrics.calls import CallMetrics
+from signer.adapters.metrics.rotations import CheckpointMetrics, RotationMetrics
+from signer.adapters.metrics.server import serving_metrics
+from signer.adapters.metrics.state import StateMetrics
+from signer.adapters.vault.checkpoint_key import VaultCheckpointKey
+from signer.adapters.vault.rotation_facts import LoginAges
+from signer.adapters.vault.session import VaultSession
+from signer.adapters.vault.transit import Transit
+from signer.domain.accounts import AccountId, AccountState
+from signer.domain.checkpoints import Rhythm
+from signer.ports.clock import Clock
+from signer.ports.events import EventLog
+from signer.service.accounts import Accounts
+from signer.service.audit_checkpoints import AuditCheckpoints
+from signer.service.watch_rotations import WatchRotations
+from signer.settings import Settings
+from signer.what_rotates import host_and_keys, limits_of
+
+_PAUSE_AFTER_A_BUG_S = 1
+
+
+class Watched:
+    """The accounts whose states the metrics show, known only once the signer serves."""
+
+    def __init__(self) -> None:
+        self._accounts: Accounts | None = None
+
+    def watch(self, accounts: Accounts) -> None:
+        """Show these from now on."""
+        self._accounts = accounts
+
+    def states(self) -> Mapping[AccountId, AccountState]:
+        """State of each now."""
+        accounts = self._accounts
+        return {} if accounts is None else {each: accounts.view(each).state for each in accounts.ids()}
+
+
+@asynccontextmanager
+async def beside_signing(
+    settings: Settings,
+    *,
+    audit: AuditFile,
+    vault: VaultSession | None,
+    calls: CallMetrics,
+    clock: Clock,
+    log: EventLog,
+) -> AsyncIterator[Watched]:
+    """Until the block ends; then the last records of the trail get their checkpoint, if Vault is there."""
+    async with AsyncExitStack() as stack:
+        checkpoints = None
+        if vault is not None and settings.vault is not None and settings.vault.checkpoint_key is not None:
+            book = await stack.enter_async_context(CheckpointFile(checkpoint_path(settings.audit), audit))
+            if book.torn:
+                log.event("checkpoint.torn_line_cut_off", file=str(checkpoint_path(settings.audit)))
+            checkpoints = AuditCheckpoints(
+                trail=audit,
+                key=VaultCheckpointKey(
+                    Transit(vault, settings.vault.transit_mount), settings.vault.checkpoint_key
+                ),
+                book=book,
+                rhythm=Rhythm(
+                    every_records=settings.vault.checkpoint_every_records,
+                    every_s=settings.vault.checkpoint_every_s,
+                ),
+                clock=clock,
+                log=log,
+            )
+            stack.push_async_callback(checkpoints.finish)
+            await stack.enter_async_context(_kept_up(checkpoints.run, "checkpoint.broken", log))
+        rotations = _rotations(settings, vault, clock, log)
+        await stack.enter_async_context(_kept_up(rotations.run, "rotation.watching_broken", log))
+        watched = Watched()
+        if settings.metrics_listen is not None:
+            pages = (calls, *_collectors(rotations, checkpoints, watched, vault, clock))
+            port = await stack.enter_async_context(serving_metrics(settings.metrics_listen, pages))
+            log.event("metrics.listening", port=port)
+        yield watched
+
+
+def _rotations(settings: Settings, vault: VaultSession | None, clock: Clock, log: EventLog) -> WatchRotations:
+    sources = host_and_keys(settings, vault)
+    if vault is not None:
+        credential = vault.health.credential
+        login = LoginAges(
+            login="vault", lease=lambda: vault.lease, needs=lambda: credential.problem, clock=clock
+        )
+        sources = (*sources, login)
+    return WatchRotations(sources=sources, limits=limits_of(settings.rotation), clock=clock, log=log)
+
+
+def _collectors(
+    rotations: WatchRotations,
+    checkpoints: AuditCheckpoints | None,
+    watched: Watched,
+    vault: VaultSession | None,
+    clock: Clock,
+) -> Iterator[Collector]:
+    yield RotationMetrics(lambda: rotations.entries, clock)
+    parts: dict[str, Callable[[], bool]] = {}
+    if checkpoints is not None:
+        yield CheckpointMetrics(lambda: checkpoints.state, clock)
+        parts["audit_checkpoints"] = lambda: checkpoints.state.failing_since is None
+    if vault is not None:
+        parts["vault"] = lambda: vault.health.serving
+        parts["vault_credential"] = lambda: vault.health.credential.serving
+    yield StateMetrics(accounts=watched.states, parts=parts)
+
+
+@asynccontextmanager
+async def _kept_up(run: Callable[[], Awaitable[None]], broken: str, log: EventLog) -> AsyncIterator[None]:
+    """Run it until the block ends, again and again should it break."""
+
+    async def again_and_again() -> None:
+        while True:
+            try:
+                await run()
+            except Exception as bug:  # noqa: BLE001 - supervision boundary: it restarts, signing goes on
+                log.event(broken, bug=repr(bug))
+                await asyncio.sleep(_PAUSE_AFTER_A_BUG_S)
+
+    task = asyncio.create_task(again_and_again())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
