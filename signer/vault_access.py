@@ -6,18 +6,20 @@ from random import Random
 
 from signer.adapters.vault.api import VaultApi
 from signer.adapters.vault.backend import SolanaPin, VaultKey, VaultKeyBackend
+from signer.adapters.vault.certificate_keeper import CertificateFiles, CertificateKeeper
 from signer.adapters.vault.connection import Target
 from signer.adapters.vault.envelopes import open_store
 from signer.adapters.vault.login.approle import AppRole, AppRoleLogin
 from signer.adapters.vault.login.certificate import CertificateLogin, ClientCertificate
 from signer.adapters.vault.login.jwt import JwtLogin, TokenFile
 from signer.adapters.vault.login.port import Login
+from signer.adapters.vault.pki import CertificateWanted
 from signer.adapters.vault.session import VaultSession, open_session
 from signer.adapters.vault.transit import Transit
 from signer.domain.errors import ConfigurationError
 from signer.ports.clock import Clock
 from signer.ports.events import EventLog
-from signer.settings import AccountSettings, LoginSettings, Settings, VaultSettings
+from signer.settings import AccountSettings, LoginSettings, Settings, TlsSettings, VaultSettings
 
 _RANDOM_BITS = 64
 
@@ -58,6 +60,29 @@ def login_of(settings: LoginSettings, log: EventLog) -> Login:
     if (jwt := settings.jwt) is not None:
         return JwtLogin(TokenFile(mount=jwt.mount, role=jwt.role, token_file=jwt.token_file))
     raise ConfigurationError("vault.login: exactly one of approle, certificate and jwt is allowed")
+
+
+def certificate_keeper(
+    tls: TlsSettings, api: VaultApi, *, clock: Clock, log: EventLog
+) -> CertificateKeeper | None:
+    """What renews the server's certificate; None when the settings do not leave it to Vault."""
+    wanted = tls.vault
+    if wanted is None:
+        return None
+    return CertificateKeeper(
+        vault=api,
+        wanted=CertificateWanted(
+            mount=wanted.mount,
+            role=wanted.role,
+            common_name=wanted.common_name,
+            uri=wanted.uri,
+            hosts=wanted.hosts,
+            ttl_s=wanted.ttl_s,
+        ),
+        files=CertificateFiles(certificate=tls.certificate, key=tls.key, revocation_list=tls.revocation_list),
+        clock=clock,
+        log=log,
+    )
 
 
 def vault_backend(settings: Settings, vault: VaultSettings, api: VaultApi) -> VaultKeyBackend:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from signer.adapters.pki.certificate_pair import replace_pair
+from signer.adapters.pki.certificate_pair import finish_interrupted, replace_pair
 from signer.adapters.vault.api import VaultApi
 from signer.adapters.vault.pki import CertificateWanted, issue, revocation_list
 from signer.domain.errors import SignerError
@@ -44,6 +44,17 @@ class CertificateKeeper:
     ) -> None:
         self._vault, self._wanted, self._files = vault, wanted, files
         self._clock, self._log = clock, log
+
+    async def begin(self) -> None:
+        """Before the files are read: end what a crash interrupted, make what is missing.
+
+        A certificate that is good still needs no Vault. Raises UnavailableError or ConfigurationError.
+        """
+        await asyncio.to_thread(finish_interrupted, self._files.certificate, self._files.key)
+        if not self._files.certificate.exists():
+            await self.renew()
+        if self._files.revocation_list is not None and not self._files.revocation_list.exists():
+            await self.fetch_revocations()
 
     async def run(self) -> None:
         """Look for ever. What cannot be done now is logged and tried again; the old files stay in use."""
