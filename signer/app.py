@@ -16,7 +16,9 @@ from signer.adapters.audit_file.file import AuditFile
 from signer.adapters.audit_file.verify import verify
 from signer.adapters.dev_key.backend import DevKey, DevKeyBackend
 from signer.adapters.event_log import JsonEventLog
+from signer.adapters.evm_rpc.broadcast import EvmBroadcaster
 from signer.adapters.evm_rpc.chain_view import EvmChainView
+from signer.adapters.evm_rpc.holdings import EvmHoldings
 from signer.adapters.evm_rpc.pool_quote import PoolQuote
 from signer.adapters.evm_rpc.transport import JsonRpc
 from signer.adapters.metrics.calls import CallMetrics
@@ -116,6 +118,7 @@ async def open_signer(
             new_id=lambda: _new_id(clock),
             follow_interval_ms=settings.limits.follow_interval_ms,
             sign_limits=SignLimits(recheck_after_ms=settings.limits.recheck_after_ms),
+            clients=edge.identities.clients(),
         )
         watched = await stack.enter_async_context(
             beside_signing(settings, audit=audit, vault=vault, calls=calls, clock=clock, log=log)
@@ -150,6 +153,7 @@ async def serving(
     At the end, what is in flight is finished before anything closes.
     """
     services = wire(ports)
+    await services.successions.restore()
     if watch is not None:
         watch(services.accounts)
     await _open_accounts(services, log)
@@ -180,7 +184,7 @@ def real_edge(settings: Settings, *, clock: Clock, log: EventLog, meter: CallMet
     socket = settings.unsafe_plaintext_unix_socket
     clients = {
         ClientName(client.san): Client(
-            name=ClientName(client.san), role=Role(client.role), grants=client.methods_by_account()
+            name=ClientName(client.san), role=Role(client.role), grants=dict(client.methods_by_account())
         )
         for client in settings.clients
     }
@@ -227,7 +231,7 @@ async def _bindings(
         view = EvmChainView(
             rpc, chain_id=evm_chain_id(chain.name), head_max_age_ms=chain.head_max_age_ms, clock=clock
         )
-        nodes[chain.name] = (view, PoolQuote(rpc))
+        nodes[chain.name] = (view, PoolQuote(rpc), EvmHoldings(rpc), EvmBroadcaster(rpc))
     bindings = []
     for position, configured in enumerate(settings.accounts):
         backend = backends[configured.backend]
@@ -244,8 +248,17 @@ async def _bindings(
             # Its key is there; what it would sign is not understood yet, so nothing is signed.
             log.event("account.not_served", account=account.id, problem="Solana is not decoded yet")
             continue
-        view, quotes = nodes[account.chain]
-        bindings.append(Binding(account=account, backend=backend, chain=view, references=(quotes,)))
+        view, quotes, holdings, broadcaster = nodes[account.chain]
+        bindings.append(
+            Binding(
+                account=account,
+                backend=backend,
+                chain=view,
+                references=(quotes,),
+                holdings=holdings,
+                broadcaster=broadcaster,
+            )
+        )
     return tuple(bindings)
 
 
@@ -318,5 +331,6 @@ def _admin_use_cases(services: Services, verify_audit: VerifyAudit) -> AdminUseC
         resume=services.resume,
         reload_policy=services.reload_policy,
         reconcile_nonces=services.reconcile_nonces,
+        rotate_account=services.rotate_account,
         verify_audit=verify_audit,
     )

@@ -42,6 +42,24 @@ class NonceReport:
     applied: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RotationAnswer:
+    """Answer of RotateAccount."""
+
+    new_account: str
+    progress: tuple[str, ...]
+    finished: bool
+    swept: bool
+
+
+ROTATION_STEPS = {
+    "begin": admin_pb2.RotateAccountRequest.STEP_BEGIN,
+    "status": admin_pb2.RotateAccountRequest.STEP_STATUS,
+    "finish": admin_pb2.RotateAccountRequest.STEP_FINISH,
+    "abort": admin_pb2.RotateAccountRequest.STEP_ABORT,
+}
+
+
 class AdminClient:
     """One method per RPC. Raises RefusedError or UnavailableError."""
 
@@ -75,6 +93,21 @@ class AdminClient:
             free_nonces=tuple(answer.free_nonces),
             findings=tuple(answer.findings),
             applied=answer.applied,
+        )
+
+    async def rotate_account(
+        self, step: str, account: str, *, new_account: str = "", emergency: bool = False
+    ) -> RotationAnswer:
+        """Do one of ROTATION_STEPS; `new_account` and `emergency` belong to `begin`."""
+        request = admin_pb2.RotateAccountRequest(
+            account=account, step=ROTATION_STEPS[step], new_account=new_account, emergency=emergency
+        )
+        answer = await _answer(self._stub.RotateAccount(request, timeout=_TIMEOUT_S))
+        return RotationAnswer(
+            new_account=answer.new_account,
+            progress=tuple(answer.progress),
+            finished=answer.finished,
+            swept=answer.swept,
         )
 
 

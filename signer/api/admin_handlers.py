@@ -4,8 +4,7 @@ import grpc
 
 from protos.airlock.signer.v1 import admin_pb2 as pb
 from signer.api.edge import Edge
-from signer.api.errors import NotBuiltError
-from signer.api.translate import answers, fields
+from signer.api.translate import answers, fields, requests
 from signer.api.use_cases import AdminUseCases
 from signer.domain.errors import InvalidRequestError
 from signer.service.clients import Client
@@ -67,7 +66,13 @@ class _AdminHandlers:
     async def rotate_account(
         self, client: Client, request: pb.RotateAccountRequest
     ) -> pb.RotateAccountResponse:
-        raise NotBuiltError(f"RotateAccount (asked by {client.name} for {request.account[:90]!r})")
+        result = await self._do.rotate_account(client, requests.rotate_request(request))
+        return pb.RotateAccountResponse(
+            new_account=answers.spelled(result.new_account),
+            progress=result.progress,
+            finished=result.finished,
+            swept=result.swept,
+        )
 
     async def verify_audit(self, client: Client, _request: pb.VerifyAuditRequest) -> pb.VerifyAuditResponse:
         # Always the whole trail, whatever `from_sequence` says: the middle of a chain proves nothing.

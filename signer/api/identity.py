@@ -57,6 +57,10 @@ class Identities:
         self._unix_socket_client = unix_socket_client
         self._known: dict[bytes, _Known] = {}
 
+    def clients(self) -> tuple[Client, ...]:
+        """Every configured client."""
+        return tuple(self._clients.values())
+
     def client_of(self, peer: Peer) -> Client:
         """Return the client. Raises UnauthenticatedError saying what is missing and what is allowed."""
         auth = peer.auth_context()

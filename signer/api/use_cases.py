@@ -16,6 +16,8 @@ from signer.service.evaluate import Evaluation
 from signer.service.get_budget import Budget
 from signer.service.list_accounts import GrantedAccount
 from signer.service.reconcile_nonces import Reconciliation
+from signer.service.rotation.report import RotationReport
+from signer.service.rotation.rotate_account import RotateRequest
 from signer.service.watch_transactions import Change
 
 SignEvmTransaction: TypeAlias = Callable[[Client, SignRequest], Awaitable[TransactionRecord | Denied]]
@@ -80,4 +82,5 @@ class AdminUseCases:
     resume: Callable[[Client, AccountId | None], Awaitable[tuple[AccountId, ...]]]
     reload_policy: ReloadPolicy
     reconcile_nonces: ReconcileNonces
+    rotate_account: Callable[[Client, RotateRequest], Awaitable[RotationReport]]
     verify_audit: Callable[[Client], Awaitable[AuditReport]]

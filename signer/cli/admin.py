@@ -17,16 +17,16 @@ Action: TypeAlias = Callable[[AdminClient, Arguments], Awaitable[Result]]
 
 def add_to(subparsers: Subparsers) -> None:
     """Add the four commands."""
-    pause = _add(subparsers, "pause", "stop signing, for one account or for all", _pause)
+    pause = add_operator_command(subparsers, "pause", "stop signing, for one account or for all", _pause)
     pause.add_argument("--account", default="", help="CAIP-10; all when left out")
     pause.add_argument("--reason", default="", help="for the record and the clients, at most 200 characters")
-    resume = _add(subparsers, "resume", "sign again", _resume)
+    resume = add_operator_command(subparsers, "resume", "sign again", _resume)
     resume.add_argument("--account", default="", help="CAIP-10; all when left out")
-    reload_policy = _add(
+    reload_policy = add_operator_command(
         subparsers, "reload-policy", "read the policy file again, whole or not at all", _reload
     )
     reload_policy.add_argument("--dry-run", action="store_true", help="parse and check only")
-    reconcile = _add(
+    reconcile = add_operator_command(
         subparsers, "reconcile-nonces", "compare the ledger's nonces with the chain's", _reconcile
     )
     reconcile.add_argument("--account", required=True, help="CAIP-10")
@@ -35,7 +35,10 @@ def add_to(subparsers: Subparsers) -> None:
     )
 
 
-def _add(subparsers: Subparsers, name: str, what: str, action: Action) -> argparse.ArgumentParser:
+def add_operator_command(
+    subparsers: Subparsers, name: str, what: str, action: Action
+) -> argparse.ArgumentParser:
+    """Add a command that asks the Admin service of a running signer."""
     parser = subparsers.add_parser(name, help=what)
     parser.add_argument("--address", required=True, metavar="HOST:PORT", help="admin_listen of the signer")
     parser.add_argument(

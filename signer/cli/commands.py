@@ -5,12 +5,12 @@ import sys
 from collections.abc import Sequence
 
 from signer.api.admin_client import RefusedError
-from signer.cli import admin, audit_verify, dev_pki, doctor, mock, policy_check, run_signer, vault
+from signer.cli import admin, audit_verify, dev_pki, doctor, mock, policy_check, rotate, run_signer, vault
 from signer.cli.command import Command
 from signer.cli.exit_codes import MEANING, ExitCode
 from signer.domain.errors import SignerError, UnavailableError
 
-COMMANDS = (run_signer, dev_pki, mock, policy_check, audit_verify, doctor, admin, vault)
+COMMANDS = (run_signer, dev_pki, mock, policy_check, audit_verify, doctor, admin, rotate, vault)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -35,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
     codes = "\n".join(f"  {code.value}  {meaning}" for code, meaning in MEANING.items())
     top = argparse.ArgumentParser(
         prog="airlock-signer",
-        description="Decodes, limits, records and signs. Never broadcasts.",
+        description="Decodes, limits, records and signs. Broadcasts nothing but the drain of a rotation.",
         epilog=f"exit codes:\n{codes}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -8,6 +8,7 @@ from typing import NewType
 from signer.domain.accounts import AccountId, AccountState
 from signer.domain.errors import PreconditionError
 from signer.domain.reasons import FailReason
+from signer.domain.slots import TransactionKind
 from signer.domain.time import UnixMs
 from signer.domain.transactions import ClientName
 
@@ -50,6 +51,29 @@ ACCOUNT_TRANSITIONS: Mapping[AccountState, Mapping[AccountEvent, AccountState]] 
     },
     AccountState.RETIRED: {},
 }
+
+
+class Use(StrEnum):
+    """What a signature is for."""
+
+    TRADE = "trade"
+    IN_FLIGHT = "in flight"
+    DRAIN = "drain"
+
+
+SIGNS_FOR: Mapping[Use, frozenset[AccountState]] = {
+    Use.TRADE: frozenset({AccountState.ACTIVE}),
+    Use.IN_FLIGHT: frozenset({AccountState.ACTIVE, AccountState.DRAINING}),
+    Use.DRAIN: frozenset({AccountState.DRAINING}),
+}
+"""States in which an account signs. In flight: replacements and cancellations of what was signed before."""
+
+
+def use_of(kind: TransactionKind, client: ClientName) -> Use:
+    """What a transaction is for."""
+    if kind is not TransactionKind.ORIGINAL:
+        return Use.IN_FLIGHT
+    return Use.DRAIN if client == ROTATION_CLIENT else Use.TRADE
 
 
 class RotationState(StrEnum):

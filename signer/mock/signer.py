@@ -12,7 +12,9 @@ from pathlib import Path
 from signer.adapters.audit_file.memory import MemoryAudit
 from signer.adapters.dev_key.backend import DevKey, DevKeyBackend
 from signer.adapters.dev_key.public_accounts import public_index
+from signer.adapters.evm_rpc.broadcast import EvmBroadcaster
 from signer.adapters.evm_rpc.chain_view import EvmChainView
+from signer.adapters.evm_rpc.holdings import EvmHoldings
 from signer.adapters.evm_rpc.pool_quote import PoolQuote
 from signer.adapters.evm_rpc.transport import JsonRpc
 from signer.adapters.pki.dev_pki import ADMIN_URI, TRADER_URI, write_dev_pki
@@ -32,9 +34,11 @@ from signer.mock.script import Script
 from signer.mock.scripted import scripted
 from signer.mock.stand_in_chain import OneToOne, StandInChain
 from signer.ports.audit import AuditReport
+from signer.ports.broadcaster import Broadcaster
 from signer.ports.chain_view import ChainView
 from signer.ports.clock import Clock
 from signer.ports.events import EventLog
+from signer.ports.holdings import Holdings
 from signer.ports.price_reference import PriceReference
 from signer.service.accounts import Binding
 from signer.service.clients import Client, Role
@@ -94,6 +98,7 @@ async def mock_signer(
         ledger = await stack.enter_async_context(SqliteLedger.in_memory(clock))
         wire = await stack.enter_async_context(CuttableWire(listen=settings.listen))
         audit = MemoryAudit(clock)
+        edge = _edge(settings.pki, accounts, clock, log)
         ports = Ports(
             bindings=await _bindings(stack, settings, accounts, clock),
             ledger=ledger,
@@ -104,8 +109,8 @@ async def mock_signer(
             new_id=lambda: TransactionId(secrets.token_hex(16)),
             follow_interval_ms=_FOLLOW_INTERVAL_MS,
             sign_limits=SignLimits(),
+            clients=edge.identities.clients(),
         )
-        edge = _edge(settings.pki, accounts, clock, log)
 
         def shape(real: SignerUseCases) -> SignerUseCases:
             return replace(
@@ -137,20 +142,38 @@ async def _bindings(
     bindings = []
     for position, each in enumerate(accounts):
         account = Account(id=each, wallet=WALLET, wallet_position=position, backend=backend.name)
-        view, reference = nodes[account.chain]
-        bindings.append(Binding(account=account, backend=backend, chain=view, references=(reference,)))
+        node = nodes[account.chain]
+        bindings.append(
+            Binding(
+                account=account,
+                backend=backend,
+                chain=node.view,
+                references=(node.reference,),
+                holdings=node.holdings,
+                broadcaster=node.broadcaster,
+            )
+        )
     return tuple(bindings)
 
 
-async def _node(
-    stack: AsyncExitStack, settings: MockSettings, chain: ChainName, clock: Clock
-) -> tuple[ChainView, PriceReference]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Node:
+    view: ChainView
+    reference: PriceReference
+    holdings: Holdings
+    broadcaster: Broadcaster
+
+
+async def _node(stack: AsyncExitStack, settings: MockSettings, chain: ChainName, clock: Clock) -> "_Node":
     chain_id = evm_chain_id(chain)
     if settings.rpc_url is None:
-        return StandInChain(chain_id, clock), OneToOne()
+        stand_in = StandInChain(chain_id, clock)
+        return _Node(view=stand_in, reference=OneToOne(), holdings=stand_in, broadcaster=stand_in)
     rpc = await stack.enter_async_context(JsonRpc(settings.rpc_url, timeout_ms=_RPC_TIMEOUT_MS))
     view = EvmChainView(rpc, chain_id=chain_id, head_max_age_ms=_HEAD_MAX_AGE_MS, clock=clock)
-    return view, PoolQuote(rpc)
+    return _Node(
+        view=view, reference=PoolQuote(rpc), holdings=EvmHoldings(rpc), broadcaster=EvmBroadcaster(rpc)
+    )
 
 
 def _edge(pki: Path, accounts: Sequence[AccountId], clock: Clock, log: EventLog) -> Edge:

@@ -7,6 +7,7 @@ from signer.domain.accounts import Address
 from signer.domain.actions import Swap
 from signer.domain.chain import Head, Receipt, ReferenceQuote
 from signer.domain.time import MS_PER_S
+from signer.domain.transactions import SignedBytes
 from signer.ports.clock import Clock
 
 _BASE_FEE_WEI = 10**9
@@ -14,7 +15,7 @@ _FINALITY = 2
 
 
 class StandInChain:
-    """`ChainView` without a chain: one block a second."""
+    """`ChainView`, `Holdings`, `Broadcaster` without a chain: a block a second, nobody owns anything."""
 
     def __init__(self, chain_id: int, clock: Clock) -> None:
         self._chain_id = chain_id
@@ -44,6 +45,31 @@ class StandInChain:
     async def receipt(self, transaction_hash: str) -> Receipt | None:
         """Nothing is ever mined."""
         del transaction_hash
+        return None
+
+    async def native_balance(self, owner: Address, block_number: int) -> int:
+        """Nobody has anything, so a rotation is swept at once."""
+        del owner, block_number
+        return 0
+
+    async def token_balance(self, token: Address, owner: Address, block_number: int) -> int:
+        """Nothing."""
+        del token, owner, block_number
+        return 0
+
+    async def allowance(self, token: Address, owner: Address, spender: Address, block_number: int) -> int:
+        """Nothing."""
+        del token, owner, spender, block_number
+        return 0
+
+    async def gas_needed(self, sender: Address, to: Address, data: bytes) -> int | None:
+        """Every call would fail."""
+        del sender, to, data
+        return None
+
+    async def broadcast(self, signed: SignedBytes) -> str | None:
+        """Taken, and never mined."""
+        del signed
         return None
 
     def _block(self, number: int) -> Head:

@@ -4,15 +4,18 @@ A pause takes effect before it is answered.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from signer.domain.accounts import Account, AccountId, AccountState, evm_chain_id
 from signer.domain.errors import BrokenError, NotFoundError, PreconditionError
 from signer.domain.reasons import FailReason
+from signer.domain.rotation import SIGNS_FOR, AccountEvent, Use, advance_account
+from signer.ports.broadcaster import Broadcaster
 from signer.ports.chain_view import ChainView
 from signer.ports.clock import Clock
+from signer.ports.holdings import Holdings
 from signer.ports.key_backend import KeyBackend
 from signer.ports.ledger import AccountStatus, Ledger
 from signer.ports.price_reference import PriceReference
@@ -22,45 +25,61 @@ _CHANGES_KEPT = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binding:
-    """An account with everything that signing for it needs."""
+    """An account with everything that signing for it needs; what only a rotation needs may be missing."""
 
     account: Account
     backend: KeyBackend
     chain: ChainView
     references: tuple[PriceReference, ...]
+    holdings: Holdings | None = None
+    broadcaster: Broadcaster | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountView:
-    """An account as a client sees it."""
+    """An account as a client sees it.
+
+    `reason`: why it is paused or its drain is held. `swept`: only dust is left, and that is final.
+    """
 
     account: Account
     state: AccountState
     reason: str
+    successor: AccountId | None = None
+    swept: bool = False
 
 
 class Accounts:
     """Directory of accounts. The ledger is the truth about their state; a copy here answers without I/O."""
 
     def __init__(self, *, bindings: Iterable[Binding], ledger: Ledger, clock: Clock) -> None:
-        self._bindings: Mapping[AccountId, Binding] = {binding.account.id: binding for binding in bindings}
+        self._bindings = {binding.account.id: binding for binding in bindings}
         self._ledger = ledger
         self._clock = clock
         self._states: dict[AccountId, tuple[AccountState, str]] = {}
         self._opened: set[AccountId] = set()
         self._opening = asyncio.Lock()
         self._subscribers: set[asyncio.Queue[AccountView]] = set()
+        self._successors: dict[AccountId, AccountId] = {}
+        self._swept: set[AccountId] = set()
 
     def ids(self) -> tuple[AccountId, ...]:
-        """Every account, in the order of the settings."""
+        """Every account, in the order of the settings, then those that took over."""
         return tuple(self._bindings)
 
     def chosen(self, account: AccountId | None) -> tuple[AccountId, ...]:
-        """The one account, or all for None. Raises NotFoundError."""
-        return self.ids() if account is None else (self.binding(account).account.id,)
+        """The one account, or all but the retired for None. Raises NotFoundError."""
+        if account is not None:
+            return (self.binding(account).account.id,)
+        return tuple(each for each in self.ids() if self.state(each) is not AccountState.RETIRED)
+
+    def state(self, account: AccountId) -> AccountState | None:
+        """State of the account; None until its chain has been seen."""
+        known = self._states.get(account)
+        return None if known is None else known[0]
 
     def signs(self, account: AccountId) -> bool:
-        """Whether the account signs now."""
+        """Whether the account trades now."""
         known = self._states.get(account)
         return known is not None and known[0] is AccountState.ACTIVE
 
@@ -74,7 +93,40 @@ class Accounts:
     def view(self, account: AccountId) -> AccountView:
         """State of one account; one that could not be opened yet counts as paused."""
         state, reason = self._states.get(account, (AccountState.PAUSED, "its chain has not been seen yet"))
-        return AccountView(account=self.binding(account).account, state=state, reason=reason)
+        return AccountView(
+            account=self.binding(account).account,
+            state=state,
+            reason=reason,
+            successor=self._successors.get(account),
+            swept=account in self._swept,
+        )
+
+    def adopt(self, binding: Binding) -> None:
+        """Serve an account that took over from another one; one that is served already stays as it is."""
+        self._bindings.setdefault(binding.account.id, binding)
+
+    def set_successor(self, account: AccountId, successor: AccountId | None) -> None:
+        """Let clients know who takes over."""
+        if successor is None:
+            self._successors.pop(account, None)
+            self._swept.discard(account)
+        else:
+            self._successors[account] = successor
+
+    def set_swept(self, account: AccountId, *, swept: bool) -> None:
+        """Let clients know whether anything but dust is left."""
+        if swept == (account in self._swept):
+            return
+        (self._swept.add if swept else self._swept.discard)(account)
+        self._tell(account)
+
+    async def refresh(self, account: AccountId) -> None:
+        """Take over what the ledger says of the account, after a step of a rotation."""
+        status = await self._ledger.account(account)
+        if status is not None:
+            self._opened.add(account)
+            self._remember(account, status.state, status.reason)
+            self._tell(account)
 
     async def ensure_open(self, account: AccountId) -> None:
         """Begin the account's nonces at the chain's count, once.
@@ -95,14 +147,12 @@ class Accounts:
                 await self._ledger.pause(account, paused_before[1], self._clock.now())
             self._opened.add(account)
 
-    def require_signing(self, account: AccountId) -> None:
-        """Raise PreconditionError unless the account signs now."""
-        if self.signs(account):
-            return
-        view = self.view(account)
-        if view.state is AccountState.RETIRED:
-            raise PreconditionError(FailReason.ACCOUNT_RETIRED, f"{account} is retired and signs never again")
-        raise PreconditionError(FailReason.ACCOUNT_PAUSED, f"{account} is {view.state}: {view.reason}")
+    def require_signing(self, account: AccountId, use: Use = Use.TRADE) -> None:
+        """Raise PreconditionError unless the account signs for this use now."""
+        known = self._states.get(account)
+        if known is None or known[1] or known[0] not in SIGNS_FOR[use]:
+            view = self.view(account)
+            raise not_signing(account, view.state, view.reason, view.successor)
 
     async def pause(self, account: AccountId, reason: str) -> None:
         """Stop signing for the account, at once here and durably in the ledger.
@@ -111,16 +161,18 @@ class Accounts:
         durably once the chain is seen, but not over a restart before that.
         """
         self.binding(account)
-        self._remember(account, AccountState.PAUSED, reason)
+        before = self.state(account) or AccountState.ACTIVE
+        self._remember(account, advance_account(account, before, AccountEvent.PAUSE), reason)
         await self.ensure_open(account)
         await self._ledger.pause(account, reason, self._clock.now())
 
     async def resume(self, account: AccountId) -> None:
-        """Let the account sign again."""
+        """Let the account sign again; a draining one goes on draining."""
         self.binding(account)
         await self.ensure_open(account)
         await self._ledger.resume(account, self._clock.now())
-        self._remember(account, AccountState.ACTIVE, "")
+        before = self.state(account) or AccountState.PAUSED
+        self._remember(account, advance_account(account, before, AccountEvent.RESUME), "")
 
     @asynccontextmanager
     async def changes(self) -> AsyncIterator["asyncio.Queue[AccountView]"]:
@@ -144,10 +196,27 @@ class Accounts:
     def _remember(self, account: AccountId, state: AccountState, reason: str) -> None:
         changed = self._states.get(account) != (state, reason)
         self._states[account] = (state, reason)
-        if not changed:
-            return
+        if changed:
+            self._tell(account)
+
+    def _tell(self, account: AccountId) -> None:
         view = self.view(account)
         for queue in self._subscribers:
             if queue.full():
                 queue.get_nowait()
             queue.put_nowait(view)
+
+
+def not_signing(
+    account: AccountId, state: AccountState, reason: str, successor: AccountId | None = None
+) -> PreconditionError:
+    """Why an account does not sign, and what to do about it."""
+    if state is AccountState.RETIRED:
+        return PreconditionError(FailReason.ACCOUNT_RETIRED, f"{account} is retired and signs never again")
+    if state is AccountState.DRAINING:
+        held = f" (its drain is held: {reason})" if reason else ""
+        heir = successor or "the account that ListAccounts names as its successor"
+        return PreconditionError(
+            FailReason.ACCOUNT_DRAINING, f"{account} is being rotated out{held}: trade with {heir}"
+        )
+    return PreconditionError(FailReason.ACCOUNT_PAUSED, f"{account} is {state}: {reason}")

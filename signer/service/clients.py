@@ -1,6 +1,6 @@
 """Who asks, and what that client may ask. Implicit deny: only a grant says yes."""
 
-from collections.abc import Mapping
+from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -34,12 +34,17 @@ class Client:
 
     name: ClientName
     role: Role
-    grants: Mapping[AccountId, frozenset[str]] = field(default_factory=dict)
+    grants: MutableMapping[AccountId, frozenset[str]] = field(default_factory=dict)
 
     def require(self, method: str, account: AccountId) -> None:
         """Raise NotGrantedError unless this client may call `method` for `account`."""
         if method not in self.grants.get(account, frozenset()):
             raise NotGrantedError(self.name, method, account)
+
+    def inherit(self, old: AccountId, new: AccountId) -> None:
+        """May call for the new account what it may for the old one; a grant of its own for it wins."""
+        if old in self.grants:
+            self.grants.setdefault(new, self.grants[old])
 
     def require_role(self, role: Role, method: str) -> None:
         """Raise NotGrantedError unless this client has the role."""

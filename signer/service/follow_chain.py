@@ -5,11 +5,11 @@ with the reason; nothing is mended here.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from signer.domain.accounts import AccountId
+from signer.domain.accounts import AccountId, AccountState
 from signer.domain.chain import Head, Receipt
 from signer.domain.errors import UnavailableError
 from signer.domain.records import TransactionRecord
@@ -26,21 +26,33 @@ class FollowChain:
     """Looks at every account again and again."""
 
     def __init__(
-        self, *, accounts: Accounts, ledger: Ledger, clock: Clock, log: EventLog, poll_interval_ms: int
+        self,
+        *,
+        accounts: Accounts,
+        ledger: Ledger,
+        clock: Clock,
+        log: EventLog,
+        poll_interval_ms: int,
+        afterwards: Callable[[AccountId], Awaitable[None]],
     ) -> None:
+        """`afterwards` runs after each look at an account: what a rotation does next."""
         self._accounts = accounts
         self._ledger = ledger
         self._clock = clock
         self._log = log
         self._poll_interval_s = poll_interval_ms / 1000
+        self._afterwards = afterwards
         self._finalized_counts: dict[AccountId, int] = {}
 
     async def run(self) -> None:
         """Until cancelled. A node or ledger that is away is tried again at the next turn."""
         while True:
             for account in self._accounts.ids():
+                if self._accounts.state(account) is AccountState.RETIRED:
+                    continue
                 try:
                     await self.look(account)
+                    await self._afterwards(account)
                 except UnavailableError as error:
                     self._log.event(
                         "chain.not_seen", account=account, reason=error.reason, problem=str(error)
@@ -78,10 +90,14 @@ class FollowChain:
             await self._pause(account, "; ".join(findings))
 
     async def _pause_for_foreign(self, account: AccountId, nonce: int, changes: Sequence[SlotChange]) -> None:
-        if all(change.event is SlotEvent.OTHER_HASH_FINAL for change in changes):
-            await self._pause(
-                account, f"nonce {nonce} was consumed by a transaction that was not signed here"
-            )
+        if not all(change.event is SlotEvent.OTHER_HASH_FINAL for change in changes):
+            return
+        reason = f"nonce {nonce} was consumed by a transaction that was not signed here"
+        if self._accounts.state(account) is AccountState.DRAINING:
+            # Somebody else holds the key: all the more reason to go on.
+            self._log.event("rotation.foreign_nonce", account=account, reason=reason)
+        else:
+            await self._pause(account, reason)
 
     async def _pause(self, account: AccountId, reason: str) -> None:
         await self._accounts.pause(account, reason)

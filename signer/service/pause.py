@@ -65,5 +65,10 @@ class Resume:
 
 
 def paused(accounts: Accounts) -> tuple[AccountId, ...]:
-    """Accounts that do not sign now because they are paused."""
-    return tuple(each for each in accounts.ids() if accounts.view(each).state is AccountState.PAUSED)
+    """Accounts that do not sign now because they are paused, and those whose drain is held."""
+    views = [accounts.view(each) for each in accounts.ids()]
+    return tuple(
+        view.account.id
+        for view in views
+        if view.state is AccountState.PAUSED or (view.state is AccountState.DRAINING and view.reason)
+    )

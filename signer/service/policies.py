@@ -1,5 +1,7 @@
 """The policy in force. A reload replaces it whole or not at all; one version judges a whole request."""
 
+from signer.domain.accounts import AccountId
+from signer.policy.inherit import with_successors
 from signer.policy.load import load
 from signer.policy.model import Policy
 from signer.ports.policy_source import PolicySource
@@ -10,7 +12,9 @@ class Policies:
 
     def __init__(self, *, source: PolicySource, first: Policy) -> None:
         self._source = source
+        self._file = first
         self._current = first
+        self._successions: list[tuple[AccountId, AccountId]] = []
 
     @classmethod
     async def open(cls, source: PolicySource) -> "Policies":
@@ -28,7 +32,14 @@ class Policies:
 
     def put_in_force(self, policy: Policy) -> None:
         """Judge by `policy` from the next request on."""
-        self._current = policy
+        self._file = policy
+        self._current = with_successors(policy, self._successions)
+
+    def inherit(self, old: AccountId, new: AccountId) -> None:
+        """Judge `new` by the table of `old` from now on, as long as the file has none for it."""
+        if (old, new) not in self._successions:
+            self._successions.append((old, new))
+            self._current = with_successors(self._file, self._successions)
 
 
 async def _read(source: PolicySource) -> Policy:

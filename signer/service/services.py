@@ -3,8 +3,8 @@
 The real signer and the mock differ only in the ports that they bring.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
 from signer.domain.transactions import TransactionId
 from signer.ports.audit import Audit
@@ -13,6 +13,7 @@ from signer.ports.events import EventLog
 from signer.ports.ledger import Ledger
 from signer.service.accounts import Accounts, Binding
 from signer.service.cancel_transaction import CANCELLATION
+from signer.service.clients import Client
 from signer.service.evaluate import Evaluate
 from signer.service.follow_chain import FollowChain
 from signer.service.get_budget import GetBudget
@@ -29,6 +30,11 @@ from signer.service.reconcile_nonces import ReconcileNonces
 from signer.service.reload_policy import ReloadPolicy
 from signer.service.replace_transaction import REPLACEMENT
 from signer.service.report_broadcast import ReportBroadcast
+from signer.service.rotation.drain import Drain
+from signer.service.rotation.plan import Patience
+from signer.service.rotation.position import Positions
+from signer.service.rotation.rotate_account import RotateAccount
+from signer.service.rotation.successions import Successions
 from signer.service.sign_evm_transaction import SignEvmTransaction
 from signer.service.take_over_nonce import TakeOverNonce
 from signer.service.watch_transactions import WatchTransactions
@@ -36,7 +42,11 @@ from signer.service.watch_transactions import WatchTransactions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """The outside world of the use cases. `follow_interval_ms` is how often the chain is looked at."""
+    """The outside world of the use cases.
+
+    `follow_interval_ms` is how often the chain is looked at. `clients` get the grants of accounts that take
+    over.
+    """
 
     bindings: Iterable[Binding]
     ledger: Ledger
@@ -47,6 +57,8 @@ class Ports:
     new_id: Callable[[], TransactionId]
     follow_interval_ms: int
     sign_limits: SignLimits
+    clients: Sequence[Client] = ()
+    patience: Patience = field(default_factory=Patience)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +81,8 @@ class Services:
     resume: Resume
     reload_policy: ReloadPolicy
     reconcile_nonces: ReconcileNonces
+    rotate_account: RotateAccount
+    successions: Successions
 
 
 def wire(ports: Ports) -> Services:
@@ -90,6 +104,29 @@ def wire(ports: Ports) -> Services:
         )
         for takeover in (REPLACEMENT, CANCELLATION)
     )
+    successions = Successions(
+        accounts=accounts, policies=policies, ledger=ledger, clients=ports.clients, log=ports.log
+    )
+    drain = Drain(
+        accounts=accounts,
+        policies=policies,
+        positions=Positions(accounts=accounts, ledger=ledger, clock=clock, patience=ports.patience),
+        replay=replay,
+        conclude=conclude,
+        ledger=ledger,
+        clock=clock,
+        log=ports.log,
+    )
+    rotate_account = RotateAccount(
+        accounts=accounts,
+        policies=policies,
+        successions=successions,
+        drain=drain,
+        ledger=ledger,
+        audit=audit,
+        clock=clock,
+        log=ports.log,
+    )
     return Services(
         accounts=accounts,
         replay=replay,
@@ -99,6 +136,7 @@ def wire(ports: Ports) -> Services:
             clock=clock,
             log=ports.log,
             poll_interval_ms=ports.follow_interval_ms,
+            afterwards=rotate_account.after_look,
         ),
         list_accounts=ListAccounts(accounts=accounts),
         evaluate=Evaluate(accounts=accounts, judge=judge),
@@ -117,4 +155,6 @@ def wire(ports: Ports) -> Services:
         reconcile_nonces=ReconcileNonces(
             accounts=accounts, policies=policies, ledger=ledger, audit=audit, clock=clock
         ),
+        rotate_account=rotate_account,
+        successions=successions,
     )

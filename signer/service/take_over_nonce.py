@@ -6,8 +6,11 @@ from functools import partial
 
 from signer.domain.accounts import AccountId
 from signer.domain.decisions import Decision, Denied
+from signer.domain.errors import PreconditionError
+from signer.domain.reasons import FailReason
 from signer.domain.records import TransactionRecord
 from signer.domain.requests import FeeBumpRequest
+from signer.domain.rotation import ROTATION_CLIENT, Use
 from signer.domain.slots import TransactionKind
 from signer.domain.transactions import EvmPayload
 from signer.policy.model import Policy
@@ -57,6 +60,12 @@ class TakeOverNonce:
     async def __call__(self, client: Client, request: FeeBumpRequest) -> TransactionRecord | Denied:
         """Signed record, or the denial. NotFoundError for a transaction that the client may not see."""
         earlier = await visible_transaction(self._ledger, client, self._takeover.method, request.transaction)
+        if earlier.client == ROTATION_CLIENT:
+            # A client that could outbid a sweep could hold up a drain.
+            text = (
+                f"transaction {earlier.id} is of the rotation of {earlier.account}, which replaces it itself"
+            )
+            raise PreconditionError(FailReason.ACCOUNT_DRAINING, text)
         work = partial(self._work, client, request, earlier)
         return await self._replay.once(client.name, request.idempotency_key, request.request_digest, work)
 
@@ -64,7 +73,7 @@ class TakeOverNonce:
         self, client: Client, request: FeeBumpRequest, earlier: TransactionRecord
     ) -> TransactionRecord | Denied:
         await self._accounts.ensure_open(earlier.account)
-        self._accounts.require_signing(earlier.account)
+        self._accounts.require_signing(earlier.account, Use.IN_FLIGHT)
         policy = self._policies.current
         payload = self._takeover.payload(earlier, request)
         return await self._conclude(

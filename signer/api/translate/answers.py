@@ -160,6 +160,8 @@ def account(view: AccountView, methods: tuple[str, ...] = ()) -> signer_pb2.Acco
         state=ACCOUNT_STATES[view.state],
         pause_reason=view.reason,
         granted_methods=methods,
+        successor="" if view.successor is None else spelled(view.successor),
+        swept=view.swept,
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from protos.airlock.signer.v1 import signer_pb2, types_pb2
+from protos.airlock.signer.v1 import admin_pb2, signer_pb2, types_pb2
 from signer.api.digest import request_digest
 from signer.api.errors import NotBuiltError
 from signer.api.translate import fields
@@ -12,10 +12,19 @@ from signer.domain.errors import InvalidRequestError
 from signer.domain.requests import EvaluateRequest, FeeBumpRequest, SignRequest
 from signer.domain.time import UnixMs
 from signer.domain.transactions import MAX_CALLDATA_BYTES, EvmPayload
+from signer.service.rotation.rotate_account import RotateRequest, RotationStep
 
 _DIRECTIONS = {
     types_pb2.WrapClaim.DIRECTION_DEPOSIT: WrapDirection.DEPOSIT,
     types_pb2.WrapClaim.DIRECTION_WITHDRAW: WrapDirection.WITHDRAW,
+}
+
+
+_ROTATION_STEPS = {
+    admin_pb2.RotateAccountRequest.STEP_BEGIN: RotationStep.BEGIN,
+    admin_pb2.RotateAccountRequest.STEP_STATUS: RotationStep.STATUS,
+    admin_pb2.RotateAccountRequest.STEP_FINISH: RotationStep.FINISH,
+    admin_pb2.RotateAccountRequest.STEP_ABORT: RotationStep.ABORT,
 }
 
 
@@ -64,6 +73,22 @@ def fee_bump_request(
         max_fee_per_gas_wei=max_fee,
         max_priority_fee_per_gas_wei=priority_fee,
         request_digest=request_digest(method, (key, transaction, max_fee, priority_fee)),
+    )
+
+
+def rotate_request(request: admin_pb2.RotateAccountRequest) -> RotateRequest:
+    """One step of a rotation. Raises InvalidRequestError."""
+    if request.step not in _ROTATION_STEPS:
+        raise InvalidRequestError("step", "is not set; STEP_BEGIN, _STATUS, _FINISH or _ABORT is allowed")
+    step = _ROTATION_STEPS[request.step]
+    if step is not RotationStep.BEGIN and (request.new_account or request.emergency):
+        field = "new_account" if request.new_account else "emergency"
+        raise InvalidRequestError(field, "is set; only STEP_BEGIN takes it")
+    return RotateRequest(
+        account=fields.account(request.account),
+        step=step,
+        new_account=fields.account(request.new_account, "new_account") if request.new_account else None,
+        emergency=request.emergency,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from signer.domain.accounts import AccountId, chain_of, evm_chain_id
-from signer.domain.actions import Action, NotUnderstood
+from signer.domain.actions import Action, DrainAction, NotUnderstood
 from signer.domain.decisions import Approved, Decision, Denied
 from signer.domain.records import TransactionRecord
 from signer.domain.slots import TransactionKind
@@ -33,7 +33,7 @@ class Case:
     kind: TransactionKind
     replaces: TransactionId | None
     payload: EvmPayload
-    action: Action | NotUnderstood
+    action: Action | DrainAction | NotUnderstood
     policy: Policy
     decision: Decision
     recheck: Recheck

@@ -1,8 +1,8 @@
 """Step 5: nonce and budget, in one durable transaction, before any key is asked."""
 
 from signer.domain.decisions import Denied, Violation
-from signer.domain.errors import KeyReusedError, PreconditionError
-from signer.domain.reasons import DenyReason, FailReason
+from signer.domain.errors import KeyReusedError
+from signer.domain.reasons import DenyReason
 from signer.domain.records import TransactionRecord
 from signer.policy.excess import excess_violations
 from signer.ports.ledger import (
@@ -14,12 +14,13 @@ from signer.ports.ledger import (
     Reservation,
     Reserved,
 )
+from signer.service.accounts import not_signing
 
 
 async def reserve(ledger: Ledger, reservation: Reservation) -> TransactionRecord | Denied:
     """Slot of the reservation, or the denial that its limits demand.
 
-    Raises PreconditionError for a paused account.
+    Raises PreconditionError for an account that does not sign.
     """
     match await ledger.reserve(reservation):
         case Reserved(record=record):
@@ -29,7 +30,7 @@ async def reserve(ledger: Ledger, reservation: Reservation) -> TransactionRecord
         case NotReplaceable(state=state, newest=newest):
             return Denied(violations=(_not_replaceable(state, newest),), trace=("replaceable",))
         case NotSigning(state=state, reason=reason):
-            raise PreconditionError(FailReason.ACCOUNT_PAUSED, f"{reservation.account} is {state}: {reason}")
+            raise not_signing(reservation.account, state, reason)
         case AlreadyKnown():
             # Replay looked first and runs one task per key, so only a second writer could have come between.
             raise KeyReusedError(f"idempotency key {reservation.idempotency_key!r} is in use")

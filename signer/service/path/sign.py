@@ -13,6 +13,7 @@ from signer.domain.decisions import Denied
 from signer.domain.errors import BrokenError, UnavailableError
 from signer.domain.reasons import FailReason
 from signer.domain.records import TransactionRecord
+from signer.domain.rotation import use_of
 from signer.domain.slots import SlotState
 from signer.domain.time import UnixMs
 from signer.domain.transactions import EvmSignature, SignedBytes
@@ -56,7 +57,7 @@ class Sign:
             await self._audit.append(decision)
             started = self._clock.now()
             signed, payload_hash = await self._signature(reserved)
-            self._accounts.require_signing(reserved.account)
+            self._accounts.require_signing(reserved.account, use_of(reserved.kind, reserved.client))
             denied = await self._late(started, recheck)
             if denied is not None:
                 return denied
