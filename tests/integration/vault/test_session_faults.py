@@ -162,6 +162,8 @@ async def test_a_standby_that_redirects_is_called_a_standby(behind_proxy: Ground
     assert error.reason is FailReason.VAULT_STANDBY
 
 
+# asyncio 3.11 leaves the server's half of a failed handshake to the collector; that is the proxy's, not ours.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("secret", [False, True])
 async def test_another_certificate_is_refused_before_the_token_is_sent(
     behind_proxy: Ground, proxy: VaultProxy, secret: bool
