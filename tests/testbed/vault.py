@@ -3,7 +3,7 @@
     async with VaultServer() as vault:
         await vault.write("sys/mounts/transit", {"type": "transit"})
 
-It keeps its data for the life of the block, so that it can be killed and started again. The one unseal key
+It keeps its data for the life of the block, so that it can be killed and started again. The unseal keys
 and the root token are in memory only. No method is bound to an event loop: a server of the whole session can
 be used from every test.
 """
@@ -71,13 +71,19 @@ class Reply:
 
 
 class VaultServer:
-    """One server. `audited=False` leaves it without an audit device, `initialised=False` empty and sealed."""
+    """One server. `audited=False` leaves it without an audit device, `initialised=False` empty and sealed.
 
-    def __init__(self, *, audited: bool = True, initialised: bool = True) -> None:
+    `shares` and `threshold` are those of the unseal key.
+    """
+
+    def __init__(
+        self, *, audited: bool = True, initialised: bool = True, shares: int = 1, threshold: int = 1
+    ) -> None:
         self._audited, self._initialised = audited, initialised
+        self._shares, self._threshold = shares, threshold
         self._stack = AsyncExitStack()
         self._child: Child | None = None
-        self._unseal_key = ""
+        self.unseal_keys: tuple[str, ...] = ()
         self.root_token = ""
         self.url = ""
         self.folder = Path()
@@ -120,10 +126,6 @@ class VaultServer:
         return self.folder / "audit.log"
 
     @property
-    def unseal_key(self) -> str:
-        return self._unseal_key
-
-    @property
     def pid(self) -> int:
         return self._running.pid
 
@@ -139,7 +141,8 @@ class VaultServer:
 
     async def unseal(self) -> None:
         """And waits until it is active."""
-        await self._expect("PUT", "sys/unseal", {"key": self._unseal_key})
+        for key in self.unseal_keys[: self._threshold]:
+            await self._expect("PUT", "sys/unseal", {"key": key})
         await until(self._is_active, what="vault is active", every_s=0.05)
 
     async def restart(self) -> None:
@@ -257,11 +260,11 @@ class VaultServer:
         (self.folder / "server.hcl").write_text(text, encoding="utf-8")
 
     async def _initialise(self) -> None:
-        body: dict[str, Json] = {"secret_shares": 1, "secret_threshold": 1}
+        body: dict[str, Json] = {"secret_shares": self._shares, "secret_threshold": self._threshold}
         reply = await self._expect("PUT", "sys/init", body)
         keys = reply.body["keys_base64"]
         assert isinstance(keys, list)
-        self._unseal_key, self.root_token = str(keys[0]), str(reply.body["root_token"])
+        self.unseal_keys, self.root_token = tuple(map(str, keys)), str(reply.body["root_token"])
         await self.unseal()
         if self._audited:
             options: dict[str, Json] = {"file_path": str(self.audit_log), "hmac_accessor": "false"}
