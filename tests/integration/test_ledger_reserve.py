@@ -103,6 +103,19 @@ async def test_a_key_used_before_gives_what_came_of_it(ledger: SqliteLedger, clo
     assert await ledger.get(transaction_id(2)) is None
 
 
+async def test_a_key_used_before_is_known_even_beyond_the_limits_of_a_paused_account(
+    ledger: SqliteLedger, clock: FakeClock
+) -> None:
+    await _reserve(ledger, 1, clock)
+    await ledger.pause(ACCOUNT, "by the test", clock.now())
+    again = await ledger.reserve(
+        reservation(2, clock.now(), idempotency_key=key(1), limits=(token_limit(1),))
+    )
+
+    assert isinstance(again, AlreadyKnown)
+    assert again.record.id == transaction_id(1)
+
+
 async def test_a_key_asked_at_the_same_moment_reserves_once(ledger: SqliteLedger, clock: FakeClock) -> None:
     asked = [reservation(number, clock.now(), idempotency_key=key(0)) for number in range(20)]
     outcomes = await asyncio.gather(*(ledger.reserve(one) for one in asked))
