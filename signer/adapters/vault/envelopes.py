@@ -211,9 +211,12 @@ def _read_json(path: Path) -> Mapping[str, object] | None:
             FailReason.KEY_BACKEND_UNREACHABLE, f"{path} cannot be read: {error.strerror}"
         ) from error
     try:
-        return mapping(json.loads(raw), str(path))
+        fields = json.loads(raw)
     except ValueError:
-        raise BrokenError(FailReason.BROKEN, f"{path} is no JSON; allowed is an envelope") from None
+        fields = None
+    if not isinstance(fields, dict):
+        raise BrokenError(FailReason.BROKEN, f"{path} is no JSON object; allowed is what this store writes")
+    return fields
 
 
 def _create_json(path: Path, fields: Mapping[str, str]) -> bool:

@@ -1,9 +1,9 @@
 """`airlock-signer vault …`: what a person does to Vault. Prints no secret."""
 
 from signer.cli.command import Subparsers
-from signer.cli.vault import bootstrap
+from signer.cli.vault import bootstrap, create_account, import_account
 
-COMMANDS = (bootstrap,)
+COMMANDS = (bootstrap, create_account, import_account)
 
 
 def add_to(subparsers: Subparsers) -> None:
