@@ -49,6 +49,8 @@ log: FilteringBoundLogger = structlog.get_logger("trader")
 
 _RANDOM_BITS = 256
 NATIVE_DECIMALS = 18
+DUST_PER_TOKEN = 1_000
+"""A rotation may leave less than a thousandth of a token behind; the signer judges with a finer measure."""
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -203,6 +205,7 @@ def engine_config(settings: Settings) -> EngineConfig:
             cooldown_ms=engine.pair_cooldown_ms,
         ),
         symbols={asset.id: asset.symbol for asset in assets},
+        dust={asset.id: 10**asset.decimals // DUST_PER_TOKEN for asset in assets[1:]},
     )
 
 

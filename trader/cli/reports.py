@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from trader.app import described_assets, open_store
 from trader.cli.exit_codes import ExitCode
+from trader.cli.moves import MOVE_COLUMNS, move_rows, wallet_rows
 from trader.cli.show import Cell, Rows, show
 from trader.domain.assets import Asset
 from trader.domain.ids import AssetId, WalletId
@@ -16,17 +17,22 @@ _SHORT_ID = 8
 _COLUMNS = {
     "orders": ("order", "kind", "state", "venue", "in", "received", "out", "reason"),
     "balances": ("asset", "free", "reserved"),
+    "moves": MOVE_COLUMNS,
 }
 
 
 async def status(settings: Settings, *, as_json: bool) -> int:
-    """Orders by state, halted wallets, balances."""
+    """The wallet and what it was, orders by state, halted wallets, balances."""
     async with open_store(settings) as store:
+        standing = await store.standing(WalletId(settings.wallet))
         states = await store.states()
         halted = await store.halted()
-        balances = await store.balances(WalletId(settings.wallet))
+        balances = await store.balances(standing.wallet)
+        wallets, moves = await wallet_rows(store, standing), await store.moves(standing.wallet)
     show(
         {
+            "wallet": wallets,
+            "moves": move_rows(moves, _by_id(settings)),
             "states": [{"state": state, "count": count} for state, count in states.items()],
             "halted": [{"wallet": wallet, "reason": reason} for wallet, reason in halted.items()],
             "balances": _balance_rows(settings, balances),
@@ -49,10 +55,12 @@ async def orders(settings: Settings, *, as_json: bool, open_only: bool, limit: i
 async def positions(settings: Settings, *, as_json: bool) -> int:
     """Funds by asset, and for each strategy's quote asset what trading against it left and earned."""
     assets = _by_id(settings)
-    wallet = WalletId(settings.wallet)
     by_symbol = {asset.symbol: asset for asset in assets.values()}
     rows: list[Mapping[str, Cell]] = []
     async with open_store(settings) as store:
+        standing = await store.standing(WalletId(settings.wallet))
+        wallet = standing.wallet
+        wallets, moves = await wallet_rows(store, standing), await store.moves(wallet)
         balances = await store.balances(wallet)
         for symbol in sorted({strategy.quote for strategy in settings.strategies}):
             quote = by_symbol[symbol]
@@ -67,7 +75,14 @@ async def positions(settings: Settings, *, as_json: bool) -> int:
                 for position in await store.positions(wallet, quote.id)
             ]
     show(
-        {"balances": _balance_rows(settings, balances), "positions": rows}, as_json=as_json, columns=_COLUMNS
+        {
+            "wallet": wallets,
+            "moves": move_rows(moves, assets),
+            "balances": _balance_rows(settings, balances),
+            "positions": rows,
+        },
+        as_json=as_json,
+        columns=_COLUMNS,
     )
     return ExitCode.OK
 

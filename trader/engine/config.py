@@ -1,7 +1,7 @@
 """What the engine is told to keep to. Values only; every limit has its unit in its name."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from trader.domain.ids import AssetId
 from trader.domain.time import MS_PER_S, UnixMs
@@ -16,6 +16,7 @@ class EngineConfig:
     """Rules of the order life cycle.
 
     `confirmations`: a receipt that deep is final; None waits for the chain's own finalized block.
+    `dust`: base units of a token that a rotation may leave behind; nothing for a token that is not there.
     `lease_ms` must be longer than the longest step (a signature by a device with a person before it).
     """
 
@@ -32,6 +33,7 @@ class EngineConfig:
     max_priority_fee_per_gas_wei: int
     limits: PortfolioLimits
     symbols: Mapping[AssetId, str]
+    dust: Mapping[AssetId, int] = field(default_factory=dict)
 
     def deadline_s(self, now: UnixMs) -> int:
         """When a transaction that is built now shall be void, unix seconds."""

@@ -13,6 +13,7 @@ from trader.domain.moves import Move, MoveAccount, Passage, Settlement, Side
 from trader.portfolio.postings import LedgerAccount, Posting, net
 
 PLAIN_TRANSFER_GAS = 21_000
+_DUST_TRANSFERS = 4
 
 
 def settle_move(
@@ -30,16 +31,16 @@ def settle_move(
     )
 
 
-def left_behind(move: Move, settlement: Settlement, most_fee_per_gas_wei: int) -> Mapping[AssetId, int]:
-    """What the source still has beyond dust.
-
-    Coins are dust once the last of them left, or when they do not pay for a plain transfer.
-    """
-    account, coin = settlement.of(move.source), native(chain_of(move.wallet))
-    left = {asset: amount for asset, amount in account.before.chain.items() if amount > 0}
-    if account.moved.get(coin, 0) < 0 or left.get(coin, 0) <= PLAIN_TRANSFER_GAS * most_fee_per_gas_wei:
-        left.pop(coin, None)
-    return left
+def left_behind(
+    move: Move, settlement: Settlement, dust: Mapping[AssetId, int], most_fee_per_gas_wei: int
+) -> Mapping[AssetId, int]:
+    """What the source still has beyond dust. Coins are dust while they pay for a few transfers at most."""
+    few_transfers = {
+        native(chain_of(move.wallet)): _DUST_TRANSFERS * PLAIN_TRANSFER_GAS * most_fee_per_gas_wei
+    }
+    most = {**dust, **few_transfers}
+    on_chain = settlement.of(move.source).before.chain
+    return {asset: amount for asset, amount in on_chain.items() if amount > most.get(asset, 0)}
 
 
 def postings_of(account: MoveAccount) -> tuple[Posting, ...]:

@@ -11,7 +11,7 @@ import structlog
 from structlog.typing import FilteringBoundLogger
 
 from trader.domain.errors import ChainUnavailableError, SignerNotReadyError, SignerUnavailableError
-from trader.domain.ids import AssetId, WalletId
+from trader.domain.ids import AssetId, WalletId, chain_of, native
 from trader.domain.moves import Move, Settlement
 from trader.domain.time import UnixMs
 from trader.engine.desk import Desk
@@ -28,7 +28,7 @@ OPEN = "the move of the books does not close"
 """How a halt of ours begins. A move that closes explains it, and every difference that was seen before."""
 
 PATIENCE_MS = 10 * 60 * 1_000
-"""How long our node may lag behind the signer's before "swept" is a claim that the chain contradicts."""
+"""How long our node may lag behind the signer's before what is left counts as left."""
 
 Figures = Mapping[tuple[WalletId, AssetId], int]
 
@@ -65,13 +65,20 @@ class Mover:
         settlement = await self._witness.settlement()
         if settlement is None:
             return None
-        left: Figures = {}
-        if not settlement.gaps and source is not None and source.emptied:
-            left = self._left(source, settlement)
-            if not left:
-                return await self._book(settlement)
-        await self._judge(settlement.block_number, settlement.gaps, left)
-        return None
+        if settlement.gaps:
+            await self._judge(settlement.block_number, settlement.gaps, "chain minus books", patience_ms=0)
+            return None
+        if source is None or not source.emptied:
+            self._seen = None
+            return None
+        if not await self._witness.still(settlement):
+            return None
+        left = self._left(settlement)
+        if left and not (self._may_stay(source, settlement, left) and self._seen_for(left, PATIENCE_MS)):
+            what = "said to be swept, still there"
+            await self._judge(settlement.block_number, left, what, patience_ms=PATIENCE_MS)
+            return None
+        return await self._book(settlement)
 
     async def _source(self) -> SignerAccount | None:
         accounts = await self._desk.signer.accounts()
@@ -80,12 +87,16 @@ class Mover:
             (one for one in accounts if (one.wallet, one.successor) == (move.source, move.target)), None
         )
 
-    def _left(self, source: SignerAccount, settlement: Settlement) -> Figures:
-        """What the source should not have any more. A retired one keeps it: that is written down as left."""
-        left = left_behind(self._move, settlement, self._desk.config.max_fee_per_gas_wei)
-        if source.state == "retired" and settlement.of(self._move.source).moved:
-            return {}
-        return {(self._move.source, asset): amount for asset, amount in left.items()}
+    def _left(self, settlement: Settlement) -> Figures:
+        config, move = self._desk.config, self._move
+        left = left_behind(move, settlement, config.dust, config.max_fee_per_gas_wei)
+        return {(move.source, asset): amount for asset, amount in left.items()}
+
+    def _may_stay(self, source: SignerAccount, settlement: Settlement, left: Figures) -> bool:
+        """For good: a retired account sends nothing more; coins may be dust to a signer that pays more."""
+        coin = native(chain_of(source.wallet))
+        coins_only = {asset for _, asset in left} == {coin}
+        return source.state == "retired" or (coins_only and coin in settlement.of(source.wallet).moved)
 
     async def _book(self, settlement: Settlement) -> MoveVerdict:
         move = self._move
@@ -103,15 +114,18 @@ class Mover:
         )
         return verdict
 
-    async def _judge(self, block_number: int, gaps: Figures, left: Figures) -> None:
-        """Halt for a gap that a later block shows again, and for a claim that stays untrue."""
-        figures, now, seen = gaps or left, self._desk.clock.now(), self._seen
-        if not figures:
-            self._seen = None
-        elif seen is None or seen.figures != figures:
-            self._seen = _Seen(figures=figures, block_number=block_number, at=now)
-        elif not seen.halted and block_number > seen.block_number and (gaps or now - seen.at >= PATIENCE_MS):
-            what = "chain minus books" if gaps else "said to be swept, still there"
+    def _seen_for(self, figures: Figures, duration_ms: int) -> bool:
+        seen = self._seen
+        return (
+            seen is not None and seen.figures == figures and self._desk.clock.now() - seen.at >= duration_ms
+        )
+
+    async def _judge(self, block_number: int, figures: Figures, what: str, *, patience_ms: int) -> None:
+        """Halt for figures that a later block shows again, after so long."""
+        seen = self._seen
+        if seen is None or seen.figures != figures:
+            self._seen = _Seen(figures=figures, block_number=block_number, at=self._desk.clock.now())
+        elif not seen.halted and block_number > seen.block_number and self._seen_for(figures, patience_ms):
             await self._halt(block_number, figures, what)
             self._seen = replace(seen, halted=True)
 

@@ -55,6 +55,13 @@ class Witness:
             final,
         )
 
+    async def still(self, settlement: Settlement) -> bool:
+        """Whether the source has sent nothing since."""
+        chain, source = self.desk.chain, address_of(self.move.source)
+        head = (await chain.head()).number
+        counts = [await chain.transaction_count(source, number) for number in (settlement.block_number, head)]
+        return counts[0] == counts[1]
+
     async def _read_to(self, final: int) -> None:
         senders = [address_of(self.move.wallet), address_of(self.move.other)]
         while self._seen_to < final:
