@@ -27,7 +27,7 @@ from signer.api.use_cases import AdminUseCases, SignerUseCases
 from signer.domain.errors import ConfigurationError
 from signer.ports.events import EventLog
 from signer.ports.health import PartHealth
-from signer.ports.meter import CallMeter
+from signer.ports.meter import NO_METER, CallMeter
 from signer.service.clients import Role
 
 MAX_MESSAGE_BYTES = 128 * 1024
@@ -68,7 +68,7 @@ async def serve(
     identities: Identities,
     tls: ServerTls,
     log: EventLog,
-    meter: CallMeter,
+    meter: CallMeter = NO_METER,
     parts: Sequence[PartHealth] = (),
 ) -> AsyncIterator[Listening]:
     """Serve until the block ends; then refuse new calls, let the running ones finish, and close."""

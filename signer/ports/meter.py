@@ -53,3 +53,6 @@ class NoMeter:
 
     def stream_closed(self) -> None:
         """Not counted."""
+
+
+NO_METER = NoMeter()
