@@ -66,22 +66,30 @@ def certificate_keeper(
     tls: TlsSettings, api: VaultApi, *, clock: Clock, log: EventLog
 ) -> CertificateKeeper | None:
     """What renews the server's certificate; None when the settings do not leave it to Vault."""
-    wanted = tls.vault
+    wanted = server_certificate(tls)
     if wanted is None:
         return None
     return CertificateKeeper(
         vault=api,
-        wanted=CertificateWanted(
-            mount=wanted.mount,
-            role=wanted.role,
-            common_name=wanted.common_name,
-            uri=wanted.uri,
-            hosts=wanted.hosts,
-            ttl_s=wanted.ttl_s,
-        ),
+        wanted=wanted,
         files=CertificateFiles(certificate=tls.certificate, key=tls.key, revocation_list=tls.revocation_list),
         clock=clock,
         log=log,
+    )
+
+
+def server_certificate(tls: TlsSettings) -> CertificateWanted | None:
+    """The certificate that the settings leave to Vault, or None."""
+    wanted = tls.vault
+    if wanted is None:
+        return None
+    return CertificateWanted(
+        mount=wanted.mount,
+        role=wanted.role,
+        common_name=wanted.common_name,
+        uri=wanted.uri,
+        hosts=wanted.hosts,
+        ttl_s=wanted.ttl_s,
     )
 
 

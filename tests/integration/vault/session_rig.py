@@ -40,6 +40,7 @@ class Ground:
     log: ListLog = field(default_factory=ListLog)
     name: str = field(default_factory=lambda: f"login-{secrets.token_hex(4)}")
     target: Target | None = None
+    policies: tuple[str, ...] = ()
 
     async def approle(self) -> Login:
         """A role, and one secret id in the file."""
@@ -127,7 +128,14 @@ class Ground:
         return [fields for event, fields in self.log.events if event == name]
 
     def _life(self) -> dict[str, Json]:
-        return {"token_ttl": self.ttl, "token_max_ttl": self.max_ttl}
+        policies: list[Json] = [*self.policies]
+        return {"token_ttl": self.ttl, "token_max_ttl": self.max_ttl, "token_policies": policies}
+
+    async def may_do_everything(self) -> None:
+        """Give the role, made after this, every capability: what it may is not what is tested."""
+        rule = 'path "*" { capabilities = ["create", "read", "update", "patch", "delete", "list", "sudo"] }'
+        await self.vault.write(f"sys/policies/acl/{self.name}", {"policy": rule})
+        self.policies = (self.name,)
 
 
 async def until(true: Callable[[], bool], what: str) -> None:

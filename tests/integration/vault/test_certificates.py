@@ -85,7 +85,7 @@ async def test_a_missing_certificate_is_made_and_one_that_is_fresh_stays(
     key = serialization.load_pem_private_key(scene.files.key.read_bytes(), password=None)
     assert (made, again, at_two_thirds) == (True, False, True)
     assert names.get_values_for_type(x509.UniformResourceIdentifier) == [_URI]
-    assert names.get_values_for_type(x509.DNSName) == ["signer", "signer.internal"]
+    assert names.get_values_for_type(x509.DNSName) == ["signer.internal"]
     assert [str(name) for name in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.1"]
     assert key.public_key() == scene.certificate.public_key()
     assert scene.certificate.serial_number != first.serial_number
