@@ -26,6 +26,7 @@ from signer.domain.transactions import (
     UnsignedEvmTransaction,
 )
 from signer.ports.audit import Audit
+from signer.ports.key_backend import KeyBackend
 from signer.service.accounts import Binding
 from signer.service.clients import Client, Role
 from signer.service.path.sign import SignLimits
@@ -243,8 +244,9 @@ async def signer_world(
     audit: Audit | None = None,
     policy_changes: Sequence[tuple[str, str]] = (),
     recheck_after_ms: int = 2_000,
+    keys: KeyBackend | None = None,
 ) -> AsyncIterator[SignerWorld]:
-    """Open a world; the clock stands at `policies.NOW`."""
+    """Open a world; the clock stands at `policies.NOW`. `keys` sign instead of the fake backend."""
     clock = FakeClock(policies.NOW)
     text = policies.POLICY.replace(policies.OWN, ADDRESS)
     for before, after in policy_changes:
@@ -258,7 +260,9 @@ async def signer_world(
     async with SqliteLedger.in_memory(clock) as ledger:
         services = wire(
             Ports(
-                bindings=(Binding(account=account, backend=backend, chain=chain, references=(reference,)),),
+                bindings=(
+                    Binding(account=account, backend=keys or backend, chain=chain, references=(reference,)),
+                ),
                 ledger=ledger,
                 audit=audit if audit is not None else memory,
                 policies=await Policies.open(source),
