@@ -79,7 +79,7 @@ class PlainVaultApi(VaultApi):
         if self._secret is None:
             host, _, port = self._gate.url.removeprefix("https://").rpartition(":")
             tls = ssl.create_default_context(cafile=self._gate.ca)
-            endpoint = Endpoint(host=host, port=int(port), tls=tls, timeout_ms=self._timeout_ms)
+            endpoint = Endpoint(host=host, port=int(port), tls=lambda: tls, timeout_ms=self._timeout_ms)
             self._secret = SecretChannels(endpoint)
         token = self._server.root_token if self._token is None else self._token
         sent = body if isinstance(body, memoryview) else json.dumps(dict(body)).encode()

@@ -32,11 +32,11 @@ Used = TypeVar("Used")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where Vault listens. `tls` None is plain HTTP, for a Vault on loopback in tests."""
+    """Where Vault listens. `tls` is asked for each new connection; None is plain HTTP, on loopback only."""
 
     host: str
     port: int
-    tls: ssl.SSLContext | None
+    tls: Callable[[], ssl.SSLContext | None]
     timeout_ms: int
 
 
@@ -54,11 +54,10 @@ class SecretChannels:
 
     def __init__(self, endpoint: Endpoint, *, channels: int = CHANNELS) -> None:
         """Raises ConfigurationError when memory cannot be locked."""
-        if endpoint.tls is not None:
-            endpoint.tls.options |= _SSL_OP_CLEANSE_PLAINTEXT
         self._timeout_s = endpoint.timeout_ms / 1_000
         self._where = f"{endpoint.host}:{endpoint.port}"
-        self._free = [_Channel(endpoint) for _ in range(channels)]
+        self._channels = tuple(_Channel(endpoint) for _ in range(channels))
+        self._free = list(self._channels)
         self._turn = asyncio.Semaphore(channels)
         self._threads = ThreadPoolExecutor(channels, thread_name_prefix="vault-secret")
 
@@ -89,9 +88,11 @@ class SecretChannels:
             raise UnavailableError(FailReason.VAULT_SLOW, text) from None
 
     def close(self) -> None:
-        """Close the connections and overwrite the pages. Nothing may be on its way."""
+        """Cut off what is still on its way, close the connections, overwrite the pages."""
+        for channel in self._channels:
+            channel.abort()
         self._threads.shutdown()
-        for channel in self._free:
+        for channel in self._channels:
             channel.close()
 
     def _land(self, channel: "_Channel", done: "asyncio.Future[Used]") -> None:
@@ -188,11 +189,11 @@ class _Channel:
         plain = socket.create_connection((endpoint.host, endpoint.port), timeout=endpoint.timeout_ms / 1_000)
         try:
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return (
-                plain
-                if endpoint.tls is None
-                else endpoint.tls.wrap_socket(plain, server_hostname=endpoint.host)
-            )
+            tls = endpoint.tls()
+            if tls is None:
+                return plain
+            tls.options |= _SSL_OP_CLEANSE_PLAINTEXT
+            return tls.wrap_socket(plain, server_hostname=endpoint.host)
         except BaseException:
             plain.close()
             raise

@@ -183,7 +183,7 @@ class VaultSession(VaultApi):
                 Endpoint(
                     host=parts.hostname or "",
                     port=parts.port or default,
-                    tls=connection.tls,
+                    tls=lambda: connection.tls,
                     timeout_ms=connection.target.timeout_ms,
                 )
             )

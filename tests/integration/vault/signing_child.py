@@ -1,6 +1,6 @@
 """A process that signs through the vault backend and then waits, for those who look into its memory.
 
-    python -m tests.integration.vault.signing_child '{"url": …, "folder": …, "wrapping_key": …, "account": …}'
+    python -m tests.integration.vault.signing_child '{"url": …, "ca": …, "wrapping_key": …, "account": …}'
 
 The token comes on stdin. It knows the key of the account from Vault, or not at all.
 """
@@ -10,28 +10,36 @@ import json
 import sys
 from pathlib import Path
 
+from signer.adapters.event_log import JsonEventLog
 from signer.adapters.process_memory import forbid_dumps
+from signer.adapters.system_clock import SystemClock
+from signer.adapters.vault.api import VaultApi
 from signer.adapters.vault.backend import VaultKey, VaultKeyBackend
+from signer.adapters.vault.connection import Target
 from signer.adapters.vault.envelopes import KvEnvelopes
+from signer.adapters.vault.given_token import open_with_token
 from signer.adapters.vault.transit import Transit
 from signer.domain.accounts import AccountId, Address, chain_of, evm_chain_id
 from signer.domain.transactions import EvmPayload, UnsignedEvmTransaction
-from tests.testbed.vault import VaultServer
-from tests.testbed.vault_api import PlainVaultApi
 
 SIGNATURES = 100
 
 
 async def _main(told: dict[str, str], token: str) -> None:
-    server = VaultServer()
-    server.url, server.folder, server.root_token = told["url"], Path(told["folder"]), token
-    api = PlainVaultApi(server)
-    account = AccountId(told["account"])
+    target = Target(address=told["url"], ca=Path(told["ca"]))
+    async with open_with_token(target, token, clock=SystemClock(), log=JsonEventLog()) as api:
+        await _sign(api, AccountId(told["account"]), told["wrapping_key"])
+        sys.stdout.write("signed\n")
+        sys.stdout.flush()
+        await asyncio.to_thread(sys.stdin.readline)
+
+
+async def _sign(api: VaultApi, account: AccountId, wrapping_key: str) -> None:
     backend = VaultKeyBackend(
         keys=[VaultKey(account=account)],
         transit=Transit(api),
         envelopes=KvEnvelopes(api, "airlock"),
-        wrapping_key=told["wrapping_key"],
+        wrapping_key=wrapping_key,
     )
     await backend.check(account)
     payload = EvmPayload(
@@ -49,10 +57,6 @@ async def _main(told: dict[str, str], token: str) -> None:
             for each in range(4)
         ]
         await asyncio.gather(*(backend.sign_evm(account, each) for each in transactions))
-    sys.stdout.write("signed\n")
-    sys.stdout.flush()
-    await asyncio.to_thread(sys.stdin.readline)
-    api.close()
 
 
 if __name__ == "__main__":

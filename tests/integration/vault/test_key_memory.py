@@ -27,7 +27,7 @@ async def _signed(airlock_vault: VaultServer) -> AsyncIterator[asyncio.subproces
     await accounts.lay()
     told = {
         "url": airlock_vault.url,
-        "folder": str(airlock_vault.folder),
+        "ca": str(airlock_vault.ca),
         "wrapping_key": accounts.wrapping_key,
         "account": await accounts.wrap(7),
     }
