@@ -1,103 +1,224 @@
-"""A rotation as the signer would do it: sweeps sent from a public test key, and what it says about them."""
+"""A signer's use cases over a real chain, for rotations: look, turn, mine, until nothing is left to do."""
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
 
-from tests.integration.trader_rig import Rig
+from signer.adapters.audit_file.memory import MemoryAudit
+from signer.adapters.dev_key.backend import DevKey, DevKeyBackend
+from signer.adapters.evm_rpc.broadcast import EvmBroadcaster
+from signer.adapters.evm_rpc.chain_view import EvmChainView
+from signer.adapters.evm_rpc.holdings import EvmHoldings
+from signer.adapters.evm_rpc.pool_quote import PoolQuote
+from signer.adapters.evm_rpc.transport import JsonRpc
+from signer.adapters.sqlite import SqliteLedger
+from signer.adapters.system_clock import SystemClock
+from signer.decode.evm.erc20 import approve_call
+from signer.domain.accounts import Account, AccountId, AccountState, Address, address_of
+from signer.domain.actions import Erc20Approve
+from signer.domain.claims import ApproveClaim
+from signer.domain.decisions import Denied
+from signer.domain.records import TransactionRecord
+from signer.domain.requests import SignRequest
+from signer.domain.rotation import ROTATION_CLIENT
+from signer.domain.transactions import ClientName, EvmPayload, IdempotencyKey, TransactionId
+from signer.service.accounts import Binding
+from signer.service.clients import Client, Role
+from signer.service.path.sign import SignLimits
+from signer.service.policies import Policies
+from signer.service.rotation.plan import Patience
+from signer.service.rotation.report import RotationReport
+from signer.service.rotation.rotate_account import RotateRequest, RotationStep
+from signer.service.services import Ports, Services, wire
+from tests.fakes.clock import FakeClock
+from tests.fakes.signer_world import METHODS, ListLog, TextPolicy
 from tests.testbed import abi
-from tests.testbed.bed import Bed
-from tests.testbed.packages import Json
-from trader.domain.ids import AssetId, WalletId, address_of
-from trader.domain.moves import Standing
-from trader.engine.reconcile import chain_balances
-from trader.engine.rotation.follow import Follower
-from trader.engine.rotation.mover import Mover
-from trader.ports.move_store import MoveVerdict
+from tests.testbed.accounts import LIQUIDITY_PROVIDER, dev_account
+from tests.testbed.anvil import Anvil
+from tests.testbed.signer_program import GWEI, PolicyFigures, policy_text
+from tests.testbed.uniswap import ETHER, USDX_UNIT, World
 
-SUCCESSOR = 2
-TOKENS = ("USDX", "WETH")
-_TRANSFER_GAS = 21_000
+OLD_ADDRESS, NEW_ADDRESS, THIRD_ADDRESS = (Address(dev_account(index).address) for index in (1, 2, 3))
+OLD, NEW, THIRD = (AccountId(f"eip155:31337:{each}") for each in (OLD_ADDRESS, NEW_ADDRESS, THIRD_ADDRESS))
+ADMIN = Client(name=ClientName("spiffe://test/admin"), role=Role.ADMIN)
+TRADER_NAME = ClientName("spiffe://test/trader")
 
-
-async def revoke(bed: Bed, wallet: WalletId) -> None:
-    """What costs gas and moves nothing."""
-    data = abi.calldata("approve(address,uint256)", bed.world.v2_router, 0)
-    await bed.anvil.send(address_of(wallet), bed.world.usdx, data)
-
-
-async def sweep_token(bed: Bed, token: str, source: WalletId, target: str) -> None:
-    amount = await bed.balance(address_of(source), token)
-    data = abi.calldata("transfer(address,uint256)", target, amount)
-    await bed.anvil.send(address_of(source), bed.world.token(token), data)
-
-
-async def sweep_coins(bed: Bed, source: WalletId, target: str, *, leave_wei: int = 0) -> None:
-    """All but the worst fee and `leave_wei`: the difference to what was paid stays as dust."""
-    head = await bed.anvil.head()
-    price = int(str(head["baseFeePerGas"]), 16) * 2 + 1
-    value = await bed.anvil.balance(address_of(source)) - _TRANSFER_GAS * price - leave_wei
-    request: dict[str, Json] = {
-        "from": address_of(source),
-        "to": target,
-        "value": hex(value),
-        "gas": hex(_TRANSFER_GAS),
-        "maxFeePerGas": hex(price),
-        "maxPriorityFeePerGas": "0x1",
-    }
-    await bed.anvil.receipt(str(await bed.anvil.rpc("eth_sendTransaction", request)))
-
-
-async def sweep(bed: Bed, source: WalletId, target: WalletId) -> None:
-    """Approvals, tokens, coins last."""
-    await revoke(bed, source)
-    for token in TOKENS:
-        if await bed.balance(address_of(source), token):
-            await sweep_token(bed, token, source, address_of(target))
-    await sweep_coins(bed, source, address_of(target))
+FUNDS = {"USDX": 5_000 * USDX_UNIT, "WETH": 3 * ETHER, "ABC": 700 * ETHER}
+NATIVE = 5 * ETHER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rotation:
-    """The trader's side, step by step, for whatever wallet the configured one has become."""
+class RotationRig:
+    """Everything, open."""
 
-    rig: Rig
-    new: WalletId
+    anvil: Anvil
+    world: World
+    services: Services
+    ledger: SqliteLedger
+    audit: MemoryAudit
+    clock: FakeClock
+    log: ListLog
+    trader: Client
 
-    @property
-    def old(self) -> WalletId:
-        return self.rig.wallet
+    async def rotate(
+        self,
+        step: RotationStep,
+        account: AccountId = OLD,
+        new: AccountId | None = None,
+        *,
+        emergency: bool = False,
+    ) -> RotationReport:
+        request = RotateRequest(account=account, step=step, new_account=new, emergency=emergency)
+        return await self.services.rotate_account(ADMIN, request)
 
-    async def follow(self) -> Standing:
-        await Follower(self.rig.desk, self.old, every_ms=1).look()
-        return await self.rig.store.standing(self.old)
+    async def begin(self, new: AccountId = NEW, *, emergency: bool = False) -> RotationReport:
+        return await self.rotate(RotationStep.BEGIN, OLD, new, emergency=emergency)
 
-    async def mover(self) -> Mover:
-        standing = await self.rig.store.standing(self.old)
-        assert standing.move is not None
-        return Mover(self.rig.desk, standing.move, self.rig.assets, every_ms=1)
+    async def turn(self, *, seconds: int = 1) -> None:
+        """What the running signer does once in a while."""
+        self.clock.advance_s(seconds)
+        for account in self.services.accounts.ids():
+            if self.state(account) is not AccountState.RETIRED:
+                await self.services.follow_chain.look(account)
+                await self.services.rotate_account.after_look(account)
 
-    async def move(self) -> MoveVerdict | None:
-        return await (await self.mover()).look()
+    async def until_swept(self, account: AccountId = OLD, *, turns: int = 60) -> int:
+        """Turn and mine until only dust is left; returns how many turns it took."""
+        for number in range(turns):
+            await self.turn()
+            if self.services.accounts.view(account).swept:
+                return number
+            await self.anvil.mine(1)
+        report = await self.rotate(RotationStep.STATUS, account)
+        raise AssertionError((report, self.log.events[-5:]))
 
-    async def balances(self, wallet: WalletId) -> Mapping[AssetId, int]:
-        head = await self.rig.node.head()
-        return await chain_balances(self.rig.desk, wallet, self.rig.assets, head.number)
+    async def fund(self, account: AccountId = OLD) -> None:
+        """Give an account everything that the policy lists, and allowances to both routers."""
+        owner = address_of(account)
+        await self.anvil.rpc("anvil_setBalance", owner, hex(NATIVE))
+        provider = dev_account(LIQUIDITY_PROVIDER).address
+        for symbol, amount in FUNDS.items():
+            give = "transfer" if symbol == "WETH" else "mint"
+            data = abi.calldata(f"{give}(address,uint256)", owner, amount)
+            await self.anvil.send(provider, self.world.token(symbol), data)
 
-    async def count_nonces(self) -> None:
-        """The signer knows its sweeps, of course; the fake one is told by the chain."""
-        for wallet in self.rig.signer.nonces:
-            count = await self.rig.bed.anvil.rpc("eth_getTransactionCount", address_of(wallet), "latest")
-            self.rig.signer.nonces[wallet] = int(str(count), 16)
+    async def approve(self, symbol: str, spender: str, amount: int, account: AccountId = OLD) -> None:
+        """An allowance that was given before, by the unlocked key of the test chain."""
+        data = abi.calldata("approve(address,uint256)", spender, amount)
+        await self.anvil.send(address_of(account), self.world.token(symbol), data)
 
-    async def assert_no_drift(self, *wallets: WalletId) -> None:
-        """Balances, entries and the chain are equal, and the wallets together made or lost nothing."""
-        for wallet in wallets:
-            assert await self.rig.store.close_books(wallet) == await self.balances(wallet)
+    async def ask(
+        self, key: str, account: AccountId = OLD, *, fee_gwei: int = 20
+    ) -> TransactionRecord | Denied:
+        """The trader asks for an allowance that the policy allows, which changes nothing of value."""
+        action = Erc20Approve(
+            token=Address(self.world.usdx), spender=Address(self.world.v2_router), amount=USDX_UNIT
+        )
+        claim = ApproveClaim(token=action.token, spender=action.spender, amount=action.amount)
+        payload = EvmPayload(
+            to=action.token,
+            value_wei=0,
+            data=approve_call(action.spender, action.amount),
+            gas_limit=60_000,
+            max_fee_per_gas_wei=fee_gwei * GWEI,
+            max_priority_fee_per_gas_wei=GWEI,
+        )
+        request = SignRequest(
+            idempotency_key=IdempotencyKey(f"key-of-the-trader-{key}"),
+            account=account,
+            payload=payload,
+            claim=claim,
+            request_digest=sha256(f"{key} {payload}".encode()).hexdigest(),
+        )
+        return await self.services.sign_evm_transaction(self.trader, request)
+
+    async def holdings(self, owner: Address) -> dict[str, int]:
+        tokens = {
+            symbol: await self.anvil.uint(self.world.token(symbol), "balanceOf(address)", owner)
+            for symbol in FUNDS
+        }
+        return {**tokens, "ETH": await self.anvil.balance(owner)}
+
+    async def allowances(self, owner: Address) -> list[int]:
+        return [
+            await self.anvil.uint(self.world.token(symbol), "allowance(address,address)", owner, spender)
+            for symbol in FUNDS
+            for spender in (self.world.v2_router, self.world.swap_router)
+        ]
+
+    async def drained(self, account: AccountId = OLD) -> Sequence[TransactionRecord]:
+        """Every transaction that the rotation signed for the account, by the ledger's events."""
+        found: list[TransactionRecord] = []
+        rows = self.ledger._database.reader.execute(
+            "SELECT id FROM transactions WHERE account = ? AND client = ? ORDER BY seq",
+            (account, ROTATION_CLIENT),
+        ).fetchall()
+        for (identity,) in rows:
+            record = await self.ledger.get(TransactionId(identity))
+            assert record is not None
+            found.append(record)
+        return found
+
+    def state(self, account: AccountId) -> AccountState | None:
+        return self.services.accounts.state(account)
 
 
-async def rotation(rig: Rig, *, empty: bool = True) -> Rotation:
-    """The successor is the signer's already; with `empty` it has no coins, unlike anvil's accounts."""
-    account = rig.bed.accounts[SUCCESSOR]
-    if empty:
-        await rig.bed.anvil.rpc("anvil_setBalance", account.address, "0x0")
-    return Rotation(rig=rig, new=rig.signer.hold(account))
+@asynccontextmanager
+async def rotation_rig(
+    anvil: Anvil,
+    world: World,
+    *,
+    path: Path | None = None,
+    figures: PolicyFigures | None = None,
+    policy_changes: Sequence[tuple[str, str]] = (),
+    clock: FakeClock | None = None,
+) -> AsyncIterator[RotationRig]:
+    """A signer that serves OLD, which has a grant for a trader; `path` keeps its ledger over restarts."""
+    clock = clock or FakeClock(SystemClock().now())
+    text = policy_text([OLD], world, figures or PolicyFigures())
+    for before, after in policy_changes:
+        assert before in text, before
+        text = text.replace(before, after)
+    trader = Client(name=TRADER_NAME, role=Role.TRADER, grants={OLD: METHODS})
+    log, audit, numbers = ListLog(), MemoryAudit(clock), itertools.count(clock.now())
+    async with AsyncExitStack() as stack:
+        rpc = await stack.enter_async_context(JsonRpc(anvil.url, timeout_ms=10_000))
+        backend = DevKeyBackend([DevKey(account=OLD, mnemonic_index=1)])
+        binding = Binding(
+            account=Account(id=OLD, wallet="hot", wallet_position=0, backend=backend.name),
+            backend=backend,
+            chain=EvmChainView(rpc, chain_id=31337, head_max_age_ms=0, clock=clock),
+            references=(PoolQuote(rpc),),
+            holdings=EvmHoldings(rpc),
+            broadcaster=EvmBroadcaster(rpc),
+        )
+        ledger = await stack.enter_async_context(SqliteLedger(path, clock))
+        services = wire(
+            Ports(
+                bindings=(binding,),
+                ledger=ledger,
+                audit=audit,
+                policies=await Policies.open(TextPolicy(text)),
+                clock=clock,
+                log=log,
+                new_id=lambda: TransactionId(f"{next(numbers):032x}"),
+                follow_interval_ms=10,
+                sign_limits=SignLimits(),
+                clients=(trader,),
+                patience=Patience(in_flight_ms=30_000, stuck_ms=10_000),
+            )
+        )
+        await services.successions.restore()
+        yield RotationRig(
+            anvil=anvil,
+            world=world,
+            services=services,
+            ledger=ledger,
+            audit=audit,
+            clock=clock,
+            log=log,
+            trader=trader,
+        )

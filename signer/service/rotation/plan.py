@@ -235,7 +235,8 @@ def _tokens(position: Position, successor: Address) -> Iterator[Send | Waiting]:
 
 
 def _native(position: Position, successor: Address, *, keep_wei: int) -> Iterator[Send | Waiting]:
-    if any(isinstance(pending.action, NativeTransfer) for pending in position.pending):
+    # A cancellation is a transfer, too, but of nothing.
+    if any(pending.record.unsigned.payload.value_wei for pending in position.pending if _is_ours(pending)):
         return
     chosen = native_bid(position.fees, position.base_fee_wei)
     worst = TRANSFER_GAS * chosen.max_fee_wei
