@@ -22,10 +22,11 @@ from signer.ports.events import EventLog
 from signer.settings import AccountSettings, LoginSettings, Settings, TlsSettings, VaultSettings
 
 _RANDOM_BITS = 64
+_PATIENCE_MS = 10_000
 
 
 def open_vault(
-    settings: VaultSettings, *, clock: Clock, log: EventLog, patience_ms: int = 10_000
+    settings: VaultSettings, *, clock: Clock, log: EventLog, patience_ms: int | None = None
 ) -> AbstractAsyncContextManager[VaultSession]:
     """A session that is logged in as the settings say. Raises as `open_session`."""
     return open_session(
@@ -34,7 +35,7 @@ def open_vault(
         clock=clock,
         log=log,
         chance=Random(secrets.randbits(_RANDOM_BITS)),  # noqa: S311 - spreads pauses, guards nothing
-        patience_ms=patience_ms,
+        patience_ms=_PATIENCE_MS if patience_ms is None else patience_ms,
     )
 
 

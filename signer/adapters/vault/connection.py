@@ -74,6 +74,7 @@ class Connection:
         self._tls = _context(target)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="vault")
         self._local = threading.local()
+        self._sessions: list[requests.Session] = []
 
     @property
     def tls(self) -> ssl.SSLContext | None:
@@ -112,6 +113,8 @@ class Connection:
     def close(self) -> None:
         """End. What is on its way ends by its own timeout."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+        for session in self._sessions:
+            session.close()
 
     def _outcome(self, question: Question) -> RawAnswer | SignerError:
         # An error is returned, not raised: an exception of `requests` would hang on it as its context, and
@@ -149,6 +152,7 @@ class Connection:
 
     def _new_adapter(self, tls: ssl.SSLContext | None) -> RawAdapter:
         session = requests.Session()
+        self._sessions.append(session)
         session.trust_env = False
         session.headers["Accept-Encoding"] = "identity"
         session.mount("https://", _OneAuthority(tls))

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 import requests
-import urllib3.exceptions
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.exceptions import TimeoutError as UrllibTimeoutError
 
 from signer.adapters.vault.api import VaultRefusedError
 from signer.domain.errors import SignerError, UnavailableError
@@ -95,19 +96,23 @@ def transport_failure(error: Exception, *, where: str, path: str) -> Unavailable
                 FailReason.VAULT_UNREACHABLE,
                 f"{where} shows a certificate that vault.ca does not vouch for: {_verdict(cause)}",
             )
-    if any(
-        isinstance(each, requests.ConnectTimeout | urllib3.exceptions.ConnectTimeoutError) for each in causes
-    ):
+    timeouts = [each for each in causes if _is_timeout(each)]
+    if any(isinstance(each, requests.ConnectTimeout | ConnectTimeoutError) for each in timeouts):
         return unavailable(FailReason.VAULT_UNREACHABLE, f"Vault at {where} takes no connection in time")
-    if any(
-        isinstance(each, TimeoutError | requests.Timeout | urllib3.exceptions.TimeoutError) for each in causes
-    ):
+    if timeouts:
         return unavailable(FailReason.VAULT_SLOW, f"Vault at {where} did not answer {path} in time")
     return unavailable(FailReason.VAULT_UNREACHABLE, f"Vault at {where} is out of reach: {_words(causes)}")
 
 
 def _what(path: str, status: int, said: str) -> str:
     return f"Vault answered {path} with {status} ({said or 'no reason given'})"
+
+
+def _is_timeout(error: BaseException) -> bool:
+    # A refused connection is a NewConnectionError, which urllib3 calls a kind of timeout.
+    return isinstance(error, TimeoutError | requests.Timeout | UrllibTimeoutError) and not isinstance(
+        error, NewConnectionError
+    )
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -5,6 +5,7 @@ import ssl
 import pytest
 import requests
 import urllib3.exceptions
+from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 
 from signer.adapters.vault.api import VaultRefusedError
@@ -85,6 +86,12 @@ def _wrapped(cause: Exception) -> Exception:
     return urllib3.exceptions.MaxRetryError(pool, f"/v1/{TOKEN}", cause)
 
 
+def _refused() -> Exception:
+    error = urllib3.exceptions.NewConnectionError(HTTPConnection("vault.internal"), "no")
+    error.__cause__ = ConnectionRefusedError(111, "Connection refused")
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "reason", "words"),
     [
@@ -92,7 +99,7 @@ def _wrapped(cause: Exception) -> Exception:
         (requests.ReadTimeout(), FailReason.VAULT_SLOW, "did not answer"),
         (TimeoutError("timed out"), FailReason.VAULT_SLOW, "did not answer"),
         (
-            requests.ConnectionError(_wrapped(ConnectionRefusedError(111, "Connection refused"))),
+            requests.ConnectionError(_wrapped(_refused())),
             FailReason.VAULT_UNREACHABLE,
             "Connection refused",
         ),
