@@ -57,7 +57,7 @@ FOREIGN_ADDRESSES = re.compile(
     )
 )
 MACHINE_PATHS = re.compile(
-    "|".join(["/ro" + "ot/", "/wo" + r"rk/", "/home/" + r"[a-z]+/", "/Use" + r"rs/[A-Za-z]+/"])
+    "|".join([r"(?<![\w}])/ro" + "ot/", "/wo" + r"rk/", "/home/" + r"[a-z]+/", "/Use" + r"rs/[A-Za-z]+/"])
 )
 
 
