@@ -74,6 +74,8 @@ async def test_first_setup_ends_with_a_signer_that_can_log_in_and_no_root(empty:
     seen = await empty.vault.read("auth/token/lookup-self", token=token)
     assert seen["policies"] == ["airlock-signer"]
     assert "hvs." not in output
+    assert 'backend = "vault"' in output
+    assert 'vault = { key = "sol-hot", key_version = 1 }' in output
     assert not empty.desk.token_file.exists()
 
 
@@ -114,6 +116,18 @@ async def test_new_credentials_are_wrapped_and_good_for_one_login(place: Place) 
         wrapping = file.read_text(encoding="utf-8").strip()
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert await _log_in(place.vault, await role_id(place.vault, f"airlock-{program}"), wrapping)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_wrapping_key_is_rotated_and_its_old_version_shut_out(place: Place) -> None:
+    before = await place.vault.read("transit/keys/airlock-envelopes")
+
+    output = await place.follow("rotate-wrapping-key")
+
+    after = await place.vault.read("transit/keys/airlock-envelopes")
+    assert int(str(after["latest_version"])) == int(str(before["latest_version"])) + 1
+    assert after["min_decryption_version"] == after["latest_version"]
+    assert "half done" not in output
 
 
 @pytest.mark.asyncio(loop_scope="module")
