@@ -11,7 +11,7 @@ from signer.adapters.sqlite.inspect import inspect
 from signer.api.certificate_dates import certificate_end
 from signer.api.revocation import Revocations
 from signer.api.tls import ServerTls, TlsFiles
-from signer.cli.vault_checks import vault_login, vault_node
+from signer.cli.vault_checks import vault_keys, vault_login, vault_node
 from signer.domain.accounts import evm_chain_id, is_evm
 from signer.domain.errors import ConfigurationError, SignerError
 from signer.domain.time import MS_PER_S
@@ -45,6 +45,7 @@ async def checks(settings: Settings, clock: Clock) -> AsyncIterator[Check]:
     if settings.vault is not None:
         yield await _check("vault", vault_node(settings.vault))
         yield await _check("vault login", vault_login(settings.vault, clock))
+        yield await _check("backend vault", vault_keys(settings, settings.vault, clock))
     for chain in settings.chains:
         if is_evm(chain.name):
             yield await _check(f"chain {chain.id}", _chain(chain, clock))

@@ -1,4 +1,4 @@
-"""What `doctor` looks at in Vault: the node, and the login if that costs nothing. Uses up no secret id."""
+"""What `doctor` looks at in Vault: the node, the login, the keys. Uses up no secret id."""
 
 from signer.adapters.vault.connection import Connection
 from signer.adapters.vault.errors import unavailable
@@ -7,8 +7,8 @@ from signer.domain.errors import ConfigurationError
 from signer.domain.reasons import FailReason
 from signer.domain.time import MS_PER_S
 from signer.ports.clock import Clock
-from signer.settings import VaultSettings
-from signer.vault_access import open_vault, target_of
+from signer.settings import Settings, VaultSettings
+from signer.vault_access import open_vault, target_of, vault_backend
 
 
 class _NoLog:
@@ -51,3 +51,12 @@ async def vault_login(settings: VaultSettings, clock: Clock) -> str:
         if ends_at is None:
             raise ConfigurationError("the token never ends: give the role a token_ttl")
         return f"works; a token lives {(ends_at - clock.now()) // MS_PER_S} s"
+
+
+async def vault_keys(settings: Settings, vault: VaultSettings, clock: Clock) -> str:
+    """Whether every key in Vault is there, pinned, and cannot leave. Raises SignerError."""
+    if vault.login.approle is not None:
+        return "not looked at: the one login of a secret id is the signer's; it looks at its start"
+    async with open_vault(vault, clock=clock, log=_NoLog(), patience_ms=0) as session:
+        held = await vault_backend(settings, vault, session).accounts()
+    return f"holds the pinned key of {len(held)} accounts"

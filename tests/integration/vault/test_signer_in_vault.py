@@ -141,6 +141,11 @@ async def test_the_doctor_sees_the_node_and_the_login_of_vault(place: Place) -> 
     assert all(check.fine for check in fine.values()), fine
     assert "unsealed, active" in fine["vault"].seen
     assert "a token lives" in fine["vault login"].seen
+    assert "1 accounts" in fine["backend vault"].seen
     assert "backend dev" not in fine
-    assert {part for part, check in sealed.items() if not check.fine} == {"vault", "vault login"}
+    assert {part for part, check in sealed.items() if not check.fine} == {
+        "vault",
+        "vault login",
+        "backend vault",
+    }
     assert "an operator has to unseal it" in sealed["vault"].seen
