@@ -122,9 +122,8 @@ async def test_another_chain_and_an_unknown_account_look_alike(edge: EdgeRig, ac
             signer_pb2.EvaluateRequest(account=wire.ACCOUNT, solana_message=b"\x80"),
             "trader",
         ),
-        ("Admin/RotateAccount", admin_pb2.RotateAccountRequest(account=wire.ACCOUNT), "admin"),
     ],
-    ids=["sign solana", "evaluate solana", "rotate"],
+    ids=["sign solana", "evaluate solana"],
 )
 async def test_what_is_not_built_says_so(
     edge: EdgeRig, method: str, request_message: Message, identity: str
@@ -135,6 +134,33 @@ async def test_what_is_not_built_says_so(
 
     assert error.code() is grpc.StatusCode.UNIMPLEMENTED
     assert wire.reasons(error) == ["NOT_BUILT"]
+
+
+@pytest.mark.parametrize(
+    ("request_message", "field"),
+    [
+        (admin_pb2.RotateAccountRequest(account=wire.ACCOUNT), "step"),
+        (admin_pb2.RotateAccountRequest(account="nobody", step="STEP_STATUS"), "account"),
+        (
+            admin_pb2.RotateAccountRequest(account=wire.ACCOUNT, step="STEP_BEGIN", new_account="nobody"),
+            "new_account",
+        ),
+        (admin_pb2.RotateAccountRequest(account=wire.ACCOUNT, step="STEP_BEGIN"), "new_account"),
+        (
+            admin_pb2.RotateAccountRequest(account=wire.ACCOUNT, step="STEP_FINISH", emergency=True),
+            "emergency",
+        ),
+    ],
+)
+async def test_a_rotation_that_says_too_little_or_too_much_is_refused_by_field(
+    edge: EdgeRig, request_message: Message, field: str
+) -> None:
+    raw = request_message.SerializeToString()
+
+    error = await raw_call(edge, "/airlock.signer.v1.Admin/RotateAccount", raw, identity="admin")
+
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert wire.bad_fields(error) == [field]
 
 
 async def test_the_request_above_the_bound_is_refused_at_once_and_room_comes_back(tmp_path: Path) -> None:
