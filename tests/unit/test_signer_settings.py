@@ -221,3 +221,24 @@ def test_a_vault_that_cannot_be_used_is_refused_with_what_is_allowed(
 
     assert complaint in str(caught.value)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:9464", "[::1]:9464", "localhost:0"])
+def test_metrics_are_shown_on_loopback(listen: str) -> None:
+    assert settings(("policy = ", f'metrics_listen = "{listen}"\npolicy = ')).metrics_listen == listen
+
+
+def test_metrics_beyond_loopback_are_said_so() -> None:
+    shown = ("policy = ", 'metrics_listen = "0.0.0.0:9464"\npolicy = ')
+    with pytest.raises(ConfigurationError, match=r"metrics_listen.*the page has no login"):
+        settings(shown)
+
+    assert settings(shown, ("metrics", "unsafe_metrics_beyond_loopback = true\nmetrics")).metrics_listen
+
+
+def test_the_ages_at_which_something_is_due_have_defaults() -> None:
+    read = settings(("[tls]", "[rotation]\naccount_days = 30\n[tls]"))
+
+    assert (read.rotation.wrapping_key_days, read.rotation.account_days) == (90, 30)
+    with pytest.raises(ConfigurationError, match=r"rotation.account_days"):
+        settings(("[tls]", "[rotation]\naccount_days = 0\n[tls]"))
