@@ -16,6 +16,8 @@ from hypothesis import settings
 from tests.testbed.anvil import Anvil
 from tests.testbed.bed import Bed, uniswap_state
 from tests.testbed.counts import summary_lines
+from tests.testbed.figures import figure_lines
+from tests.testbed.figures import figures as figures  # noqa: PLC0414 - a fixture for every test
 from tests.testbed.parts import require
 from tests.testbed.postgres import PostgresServer, postgres_server
 from tests.testbed.rpc_proxy import RpcProxy
@@ -93,5 +95,5 @@ async def bed(uniswap: UniswapState, postgres: PostgresServer) -> AsyncIterator[
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for line in summary_lines(terminalreporter):
+    for line in [*figure_lines(terminalreporter), *summary_lines(terminalreporter)]:
         terminalreporter.write_line(line)

@@ -1,0 +1,160 @@
+"""What people do to one Vault, by the real commands, each under its own role; refuses to do it any other way.
+
+async with VaultDesk.open(folder) as desk:      # a server of its own, set up by `vault bootstrap`
+    await desk.take_over(files)                 # the keys of a signer's accounts, and its login
+"""
+
+import contextlib
+import os
+import subprocess
+from asyncio import to_thread
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from tests.testbed.accounts import dev_account
+from tests.testbed.processes import ROOT
+from tests.testbed.signer_program import PROGRAM, SignerFiles
+from tests.testbed.vault import VaultServer
+from tests.testbed.vault_files import copied
+from tests.testbed.vault_ground import APPROLE, role_id, wrapped_secret_id
+
+ROLE = "airlock-signer"
+OPERATOR, ROTATOR = "airlock-operator", "airlock-rotator"
+_TIMEOUT_S = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """A command that has ended; `output` is stdout and stderr together."""
+
+    code: int
+    output: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VaultDesk:
+    """One server and a folder with the people's files. They have the root token for `bootstrap` only."""
+
+    vault: VaultServer
+    folder: Path
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(cls, folder: Path) -> AsyncIterator[Self]:
+        """A server that `bootstrap` has set up."""
+        await to_thread(folder.mkdir, parents=True)
+        async with VaultServer() as vault:
+            desk = cls(vault=vault, folder=folder)
+            desk.settings.write_text(f'[vault]\naddress = "{vault.url}"\nca = "{vault.ca}"\n')
+            where = ("--folder", str(copied(vault, folder)), "--yes")
+            await desk.run("vault", "bootstrap", *where, token=vault.root_token)
+            yield desk
+
+    @property
+    def settings(self) -> Path:
+        """What a person's command needs to know: where Vault is."""
+        return self.folder / "operator.toml"
+
+    async def take_over(self, files: SignerFiles, *, vault_lines: str = "") -> None:
+        """Import the keys of the accounts, and have the signer log in to Vault for them."""
+        for account, index in zip(files.accounts, files.account_indexes, strict=True):
+            await self.import_account(account, bytes.fromhex(dev_account(index).private_key[2:]))
+        text = files.settings.read_text()
+        for index in files.account_indexes:
+            text = text.replace(f'"dev"\ndev = {{ mnemonic_index = {index} }}', '"vault"')
+        (files.folder / "secrets").mkdir(mode=0o700)
+        text += f"""
+[vault]
+address = "{self.vault.url}"
+ca = "{self.vault.ca}"
+{vault_lines}
+[vault.login]
+approle = {{ role_id = "{await role_id(self.vault)}", secret_id_file = "secrets/secret-id.wrapped" }}
+"""
+        files.settings.write_text(text)
+        await self.deliver(files)
+
+    async def import_account(self, account: str, key: bytes) -> None:
+        """`vault import-account`, the key on a pipe."""
+        read, write = os.pipe()
+        try:
+            os.write(write, key.hex().encode())
+            os.close(write)
+            await self.as_role(
+                OPERATOR, "vault", "import-account", "--account", account, "--key-fd", str(read), pass_fd=read
+            )
+        finally:
+            os.close(read)
+
+    async def deliver(self, files: SignerFiles) -> None:
+        """Put a new wrapped secret id where the signer looks for one, whole."""
+        self.lay(files, await wrapped_secret_id(self.vault))
+
+    def lay(self, files: SignerFiles, wrapping: str) -> None:
+        """Put a wrapping token there."""
+        place = secret_id_file(files)
+        beside = place.with_suffix(".new")
+        beside.write_text(f"{wrapping}\n")
+        beside.chmod(0o600)
+        beside.replace(place)
+
+    async def as_role(self, role: str, *arguments: str, pass_fd: int | None = None) -> Done:
+        """`airlock-signer …` under a fresh token of one role; AssertionError when it fails."""
+        token = await self.vault.token(role, no_default_policy=True)
+        return await self.run(*arguments, token=token, pass_fd=pass_fd)
+
+    async def run(self, *arguments: str, token: str, pass_fd: int | None = None) -> Done:
+        """`airlock-signer …` with the desk's settings and a token in a file; AssertionError when it fails."""
+        with self.command(*arguments, token=token, pass_fd=pass_fd) as process:
+            out, _ = await to_thread(process.communicate, timeout=_TIMEOUT_S)
+        done = Done(code=process.returncode, output=out.decode())
+        assert done.code == 0, f"{arguments}: {done}"
+        return done
+
+    @contextlib.contextmanager
+    def command(
+        self, *arguments: str, token: str, pass_fd: int | None = None
+    ) -> Iterator["subprocess.Popen[bytes]"]:
+        """The same, under way; killed at the end of the block if it still runs."""
+        fds = () if pass_fd is None else (pass_fd,)
+        read, write = os.pipe()
+        os.write(write, token.encode())
+        os.close(write)
+        argv = [PROGRAM, *arguments, "--config", str(self.settings), "--token-file", str(read)]
+        process = subprocess.Popen(
+            argv,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            pass_fds=(read, *fds),
+        )
+        os.close(read)
+        with process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    async def signer_tokens(self) -> list[str]:
+        """Accessors of the tokens with which signers are logged in."""
+        found = []
+        for accessor in await self.vault.list("auth/token/accessors"):
+            reply = await self.vault.request("POST", "auth/token/lookup-accessor", {"accessor": accessor})
+            if reply.data.get("path") == f"auth/{APPROLE}/login" and ROLE in str(reply.data.get("policies")):
+                found.append(str(accessor))
+        return found
+
+    async def revoke_signer_tokens(self) -> int:
+        """As an operator does who lost trust in them; how many there were."""
+        accessors = await self.signer_tokens()
+        for accessor in accessors:
+            await self.vault.write("auth/token/revoke-accessor", {"accessor": accessor})
+        return len(accessors)
+
+
+def secret_id_file(files: SignerFiles) -> Path:
+    """Where the signer looks for a wrapped secret id."""
+    return files.folder / "secrets" / "secret-id.wrapped"
