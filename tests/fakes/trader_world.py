@@ -102,6 +102,7 @@ class FakeChain:
     hashes: dict[int, str] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list)
     blocks: dict[int, list[SentTransaction]] = field(default_factory=dict)
+    counts_by_block: dict[int, int] = field(default_factory=dict)
     coins: dict[Address, int] = field(default_factory=dict)
     tokens: dict[tuple[Address, Address], int] = field(default_factory=dict)
 
@@ -140,7 +141,7 @@ class FakeChain:
     async def transaction_count(self, address: Address, block_number: int) -> int:
         del address
         self._block(block_number)
-        return self.count
+        return self.counts_by_block.get(block_number, self.count)
 
     async def receipt(self, transaction_hash: str) -> Receipt | None:
         self._block(self.number)

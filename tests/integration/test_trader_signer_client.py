@@ -116,6 +116,23 @@ async def test_a_signer_that_is_not_there_is_unavailable(tmp_path: Path) -> None
             await client.accounts()
 
 
+@pytest.mark.parametrize("state", ["draining", "retired"])
+async def test_an_account_that_is_rotated_out_refuses_and_names_its_successor(
+    client: SignerClient, signer: FakeSigner, state: str
+) -> None:
+    successor = signer.hold(dev_account(2))
+    signer.rotate(signer.wallet, successor, state=state, swept=True)
+    refused = await client.sign(KEY, signer.wallet, DRAFT, BELIEF)
+    listed = {account.wallet: account for account in await client.accounts()}
+    changed = await anext(client.account_changes())
+
+    assert isinstance(refused, Refused)
+    assert refused.refusals[0].reason == f"ACCOUNT_{state.upper()}"
+    assert listed[signer.wallet].successor == successor
+    assert listed[signer.wallet].emptied
+    assert changed == signer.wallet
+
+
 @pytest.mark.parametrize(
     ("code", "expected"),
     [

@@ -8,6 +8,7 @@ from trader.adapters.evm_rpc.broadcast import classify
 from trader.adapters.evm_rpc.errors import BusyError, NonsenseError, RpcRefusedError
 from trader.adapters.evm_rpc.retry import retried
 from trader.domain.errors import ChainUnavailableError
+from trader.domain.ids import Address
 from trader.ports.chain import BroadcastOutcome
 
 HASH, BLOCK = "0x" + "ab" * 32, "0x" + "cd" * 32
@@ -30,6 +31,30 @@ def _receipt(**changes: object) -> dict[str, object]:
         "logs": [_log()],
         **changes,
     }
+
+
+def test_of_a_whole_block_only_what_the_senders_sent_is_read() -> None:
+    ours = {"hash": HASH, "from": TOKEN, "to": "0x" + TO, "nonce": "0x7", "value": "0x5", "input": "0x"}
+    other = {**ours, "from": "0x" + FROM}
+    creation = {**ours, "to": None}
+    block = {"number": "0x10", "transactions": [ours, other, creation]}
+    found = parse.sent_transactions(block, 16, [Address(TOKEN)])
+
+    assert [(one.nonce, one.value_wei, one.recipient) for one in found] == [(7, 5, "0x" + TO), (7, 5, None)]
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        None,
+        {"number": "0x11", "transactions": []},
+        {"number": "0x10"},
+        {"number": "0x10", "transactions": [HASH]},
+    ],
+)
+def test_a_block_that_is_not_the_one_or_not_whole_is_nonsense(block: object) -> None:
+    with pytest.raises(NonsenseError):
+        parse.sent_transactions(block, 16, [Address(TOKEN)])
 
 
 def test_a_receipt_is_read_with_its_fee_and_transfers() -> None:

@@ -64,7 +64,7 @@ class Scopes:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _leave(self, standing: Standing, stop: asyncio.Event) -> None:
-        while await self._still(standing):
+        while not stop.is_set() and await self._still(standing):
             await pause(stop, self._every_ms)
 
     async def _still(self, standing: Standing) -> bool:
