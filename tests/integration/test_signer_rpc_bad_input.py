@@ -26,6 +26,7 @@ from signer.service.get_budget import Budget
 from tests.fakes import wire
 from tests.fakes.signer_edge import EdgeRig, edge_rig
 
+STEPS = admin_pb2.RotateAccountRequest
 SERVICE = "/airlock.signer.v1.Signer/"
 UNKNOWN_FIELD = b"\xfa\x07\x02hi"
 
@@ -140,17 +141,18 @@ async def test_what_is_not_built_says_so(
     ("request_message", "field"),
     [
         (admin_pb2.RotateAccountRequest(account=wire.ACCOUNT), "step"),
-        (admin_pb2.RotateAccountRequest(account="nobody", step="STEP_STATUS"), "account"),
+        (admin_pb2.RotateAccountRequest(account="nobody", step=STEPS.STEP_STATUS), "account"),
         (
-            admin_pb2.RotateAccountRequest(account=wire.ACCOUNT, step="STEP_BEGIN", new_account="nobody"),
+            admin_pb2.RotateAccountRequest(account=wire.ACCOUNT, step=STEPS.STEP_BEGIN, new_account="nobody"),
             "new_account",
         ),
-        (admin_pb2.RotateAccountRequest(account=wire.ACCOUNT, step="STEP_BEGIN"), "new_account"),
+        (admin_pb2.RotateAccountRequest(account=wire.ACCOUNT, step=STEPS.STEP_BEGIN), "new_account"),
         (
-            admin_pb2.RotateAccountRequest(account=wire.ACCOUNT, step="STEP_FINISH", emergency=True),
+            admin_pb2.RotateAccountRequest(account=wire.ACCOUNT, step=STEPS.STEP_FINISH, emergency=True),
             "emergency",
         ),
     ],
+    ids=["no step", "no account", "no CAIP-10", "nobody takes over", "an emergency end"],
 )
 async def test_a_rotation_that_says_too_little_or_too_much_is_refused_by_field(
     edge: EdgeRig, request_message: Message, field: str
