@@ -5,6 +5,9 @@ that needs somebody's help (AppRole) leaves the old token in use for as long as 
 """
 
 import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from random import Random
 
 from signer.adapters.vault.api import VaultRefusedError
@@ -45,6 +48,8 @@ class Keeper:
         self._login_pause, self._renew_pause = _Pause(chance), _Pause(chance)
         self._lease: Lease | None = None
         self._lost: UnavailableError = LoginFailedError("there was no login to Vault yet")
+        self._retired: list[Lease] = []
+        self._in_use: Counter[str] = Counter()
         self._looked_at = UnixMs(0)
         self._clock_went_back = False
         self._lock = asyncio.Lock()
@@ -73,6 +78,17 @@ class Keeper:
                 raise self._lost
             return self._lease
 
+    @contextmanager
+    def using(self, lease: Lease) -> Iterator[str]:
+        """Give the token out for one request; it is not revoked meanwhile."""
+        self._in_use[lease.token] += 1
+        try:
+            yield lease.token
+        finally:
+            self._in_use[lease.token] -= 1
+            if not self._in_use[lease.token]:
+                del self._in_use[lease.token]
+
     async def log_in(self) -> None:
         """Log in now. Raises UnavailableError; LoginFailedError when the credential is to blame."""
         async with self._lock:
@@ -96,14 +112,16 @@ class Keeper:
             elif self._is_due(lease, now) and self._renew_pause.is_over(now):
                 await self._renew(lease)
             self._looked_at = now
+            await self._revoke_retired()
         await self._probe()
 
     async def close(self) -> None:
         """Revoke the token, so that a dump of this process is worth nothing; best effort."""
         async with self._lock:
             lease, self._lease = self._lease, None
-        if lease is not None and self._health.serving:
-            await self._revoke(lease)
+        if self._health.serving:
+            for each in (*self._retired, *(() if lease is None else (lease,))):
+                await self._revoke(each)
 
     def _is_due(self, lease: Lease, now: UnixMs) -> bool:
         return lease.due_at is not None and (now >= lease.due_at or self._clock_went_back)
@@ -135,8 +153,7 @@ class Keeper:
         self._health.succeeded("login")
         self._log.event("vault.logged_in", login=self._login.name, ttl_s=lease.ttl_s)
         if old is not None:
-            # Who is on the way with the old one and comes too late asks again with the new one.
-            await self._revoke(old)
+            self._retired.append(old)
 
     def _login_failed(self, error: UnavailableError) -> None:
         self._login_pause.lengthen(self._clock.now())
@@ -184,6 +201,13 @@ class Keeper:
         self._renew_pause.lengthen(now) if renewed.is_last else self._renew_pause.reset()
         self._log.event("vault.renewed", ttl_s=renewed.ttl_s)
         return renewed
+
+    async def _revoke_retired(self) -> None:
+        """Revoke what was swapped out, when nobody is on the way with it: Vault may look at it twice."""
+        idle = [lease for lease in self._retired if not self._in_use[lease.token]]
+        for lease in idle:
+            self._retired.remove(lease)
+            await self._revoke(lease)
 
     async def _revoke(self, lease: Lease) -> None:
         try:

@@ -160,11 +160,13 @@ class VaultSession(VaultApi):
         try:
             lease = await self._keeper.current()
             try:
-                answer = await send(lease.token)
+                with self._keeper.using(lease) as token:
+                    answer = await send(token)
             except UnavailableError as error:
                 if error.reason is not FailReason.VAULT_LOGGED_OUT:
                     raise
-                answer = await send((await self._keeper.instead_of(lease)).token)
+                with self._keeper.using(await self._keeper.instead_of(lease)) as token:
+                    answer = await send(token)
         except UnavailableError as error:
             self.health.failed(path, error)
             raise

@@ -76,6 +76,9 @@ class AppRoleLogin:
                 f"{file} has no wrapped secret id; make one: `vault write -wrap-ttl=5m -f "
                 f"-field=wrapping_token auth/{self._options.mount}/role/NAME/secret-id`"
             )
+        if not _TOKEN.fullmatch(wrapping):
+            self._spent = _digest(wrapping)
+            raise LoginFailedError(f"{file} holds something else than one wrapping token; put one there")
         if _digest(wrapping) == self._spent:
             raise LoginFailedError(f"the wrapped secret id of {file} was used or failed; put a new one there")
         try:
@@ -104,8 +107,7 @@ class AppRoleLogin:
                 content = file.read(_MAX_FILE_BYTES + 1)
         except OSError:
             return ""  # nobody put one there yet
-        found = content.decode("ascii", errors="replace").strip()
-        return found if _TOKEN.fullmatch(found) else ""
+        return content.decode("ascii", errors="replace").strip()
 
     def _delete(self) -> None:
         try:
