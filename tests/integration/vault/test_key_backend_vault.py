@@ -186,6 +186,21 @@ async def test_one_bad_envelope_in_a_batch_fails_alone(accounts: VaultAccounts) 
     assert signed == [nonce % 4 != 1 for nonce in range(32)]
 
 
+async def test_many_accounts_are_opened_by_one_request(accounts: VaultAccounts, proxy: VaultProxy) -> None:
+    made = await asyncio.gather(*(accounts.new.create(accounts.chain) for _ in range(32)))
+    backend = accounts.backend(*made)
+    await asyncio.gather(*(backend.sign_evm(account, _transaction(accounts)) for account in made))
+    proxy.paths.clear()
+
+    signatures = await asyncio.gather(
+        *(backend.sign_evm(account, _transaction(accounts, nonce=1)) for account in made)
+    )
+
+    digest = signing_hash(_transaction(accounts, nonce=1))
+    assert [recover_address(digest, signature) for signature in signatures] == [address_of(a) for a in made]
+    assert proxy.paths == [f"POST transit/decrypt/{accounts.wrapping_key}"]
+
+
 async def test_adopting_holds_an_account_that_has_an_envelope(accounts: VaultAccounts) -> None:
     first, second = await accounts.wrap(3), await accounts.wrap(4)
     backend = accounts.backend(first)

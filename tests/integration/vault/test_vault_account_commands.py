@@ -98,6 +98,21 @@ async def test_an_evm_account_is_made_and_its_snippet_printed(
     assert envelope.account == account
 
 
+async def test_a_successor_is_made_once_by_the_rotator(
+    operator: Operator, accounts: VaultAccounts, airlock_vault: VaultServer
+) -> None:
+    (operator.folder / "token").write_text(await airlock_vault.token("airlock-rotator"))
+    old = accounts.account(ACCOUNT)
+
+    first = await operator.vault("create-account", "--successor-of", old, "--json")
+    again = await operator.vault("create-account", "--successor-of", old, "--json")
+
+    assert first.code == ExitCode.OK, first.err
+    assert first.out == again.out
+    assert json.loads(first.out)["account"].startswith(f"{accounts.chain}:0x")
+    assert json.loads(first.out)["account"] != old
+
+
 async def test_a_solana_account_is_made_with_its_version_pinned(
     operator: Operator, accounts: VaultAccounts
 ) -> None:
