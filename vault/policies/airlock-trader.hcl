@@ -4,6 +4,14 @@ path "airlock-trader/data/*" {
   capabilities = ["read"]
 }
 
+# CHANGE, where the database's login is a leased secret of Vault's database engine:
+# path "database/creds/airlock-trader" {
+#   capabilities = ["read"]
+# }
+# path "sys/leases/renew" {
+#   capabilities = ["update"]
+# }
+
 path "airlock-pki/sign/trader-client" {
   capabilities = ["update"]
 }

@@ -1,5 +1,6 @@
 """`vault bootstrap` on real servers: what it builds, that it builds it once, and what drift it finds."""
 
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -63,6 +64,19 @@ async def test_the_auditor_can_check_and_change_nothing(vault: VaultServer, want
 
     assert await _plan(vault, wanted, token) == ()
     assert (await vault.request("POST", POLICY, {"policy": ""}, token=token)).status == 403
+
+
+async def test_a_run_that_is_cut_off_after_any_change_is_finished_by_the_next(
+    tmp_path: Path, built: list[Change]
+) -> None:
+    async with VaultServer(audited=False) as empty:
+        wanted, api = load(copied(empty, tmp_path)), PlainVaultApi(empty)
+        made: list[str] = []
+        while planned := await plan(api, wanted):
+            async with contextlib.aclosing(apply(api, planned)) as run:
+                made.append((await anext(run)).what)
+
+    assert made == [change.what for change in built]
 
 
 async def test_the_authority_s_key_never_left_vault(vault: VaultServer) -> None:

@@ -117,6 +117,7 @@ OPERATIONS: list[tuple[Operation, set[str]]] = [
     (_op("GET airlock-trader/data/database"), {TRADER}),
     (_op("POST airlock-trader/data/database", ENVELOPE), set()),
     (_op("LIST airlock-trader/metadata/"), set()),
+    (_op("GET sys/internal/ui/mounts/airlock-trader"), {TRADER}),  # Vault tells who may use the mount
     # PKI.
     (_op("POST airlock-pki/sign/signer-server", {"csr": "none"}), {SIGNER}),
     (_op("POST airlock-pki/sign/trader-client", {"csr": "none"}), {TRADER}),

@@ -1,6 +1,6 @@
 """The plan from what a Vault holds to what it should hold, and the way there. Idempotent; deletes nothing."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from signer.adapters.vault.api import VaultApi
 from signer.adapters.vault.bootstrap import approles, audit_devices, authority, keys, mounts, policies
@@ -24,7 +24,7 @@ async def plan(api: VaultApi, wanted: Wanted) -> tuple[Change, ...]:
     )
 
 
-async def apply(api: VaultApi, changes: Sequence[Change]) -> AsyncIterator[Change]:
+async def apply(api: VaultApi, changes: Sequence[Change]) -> AsyncGenerator[Change, None]:
     """Make each change that can be made, and yield it. An interruption is repaired by planning again."""
     for change in changes:
         for request in change.requests:
