@@ -28,28 +28,12 @@ from signer.adapters.pki.authority import Authority
 from signer.adapters.system_clock import SystemClock
 from tests.testbed import vault_binary
 from tests.testbed.packages import Json
-from tests.testbed.processes import Child, free_port, until
+from tests.testbed.processes import ROOT, Child, free_port, until
 
 SERVER_URI = "spiffe://airlock.local/vault"
 _ACTIVE, _UNINITIALISED, _SEALED = 200, 501, 503
 _TIMEOUT = aiohttp.ClientTimeout(total=30)
-_CONFIGURATION = """
-storage "raft" {{
-  path                   = "{folder}/data"
-  node_id                = "one"
-  performance_multiplier = 1
-}}
-listener "tcp" {{
-  address         = "127.0.0.1:{port}"
-  cluster_address = "127.0.0.1:{cluster_port}"
-  tls_cert_file   = "{folder}/server.pem"
-  tls_key_file    = "{folder}/server.key"
-}}
-api_addr      = "https://127.0.0.1:{port}"
-cluster_addr  = "https://127.0.0.1:{cluster_port}"
-disable_mlock = true
-log_level     = "warn"
-"""
+_CONFIGURATION = ROOT / "vault" / "server.hcl"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,7 +240,7 @@ class VaultServer:
         (self.folder / "data").mkdir()
         port = free_port()
         self.url = f"https://127.0.0.1:{port}"
-        text = _CONFIGURATION.format(folder=self.folder, port=port, cluster_port=free_port())
+        text = _configuration(self.folder, port=port, cluster_port=free_port())
         (self.folder / "server.hcl").write_text(text, encoding="utf-8")
 
     async def _initialise(self) -> None:
@@ -293,3 +277,22 @@ def _dies_with_us() -> list[str]:
     """A prefix that ends the server when this process is killed itself; not every system has it."""
     setpriv = shutil.which("setpriv")
     return [] if setpriv is None else [setpriv, "--pdeathsig", "KILL"]
+
+
+def _configuration(folder: Path, *, port: int, cluster_port: int) -> str:
+    """The project's own `server.hcl`, with what is marked CHANGE changed."""
+    text = _CONFIGURATION.read_text(encoding="utf-8")
+    changes = {
+        '"/opt/vault/data"': f'"{folder}/data"\n  performance_multiplier = 1',
+        '"0.0.0.0:8200"': f'"127.0.0.1:{port}"',
+        '"0.0.0.0:8201"': f'"127.0.0.1:{cluster_port}"',
+        '"/etc/vault/tls/server.pem"': f'"{folder}/server.pem"',
+        '"/etc/vault/tls/server.key"': f'"{folder}/server.key"',
+        '"https://vault-1.airlock.internal:8200"': f'"https://127.0.0.1:{port}"',
+        '"https://vault-1.airlock.internal:8201"': f'"https://127.0.0.1:{cluster_port}"',
+        'log_level = "info"': 'log_level = "warn"',
+    }
+    for shipped, ours in changes.items():
+        assert text.count(shipped) == 1, f"{_CONFIGURATION}: {shipped} is there {text.count(shipped)} times"
+        text = text.replace(shipped, ours)
+    return text
