@@ -8,53 +8,30 @@ and the root token are in memory only. No method is bound to an event loop: a se
 be used from every test.
 """
 
-import json
 import os
 import shutil
 import signal
-import ssl
 import tempfile
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import aiohttp
-import hvac
-import requests
 
 from signer.adapters.pki.authority import Authority
 from signer.adapters.system_clock import SystemClock
 from tests.testbed import vault_binary
 from tests.testbed.packages import Json
 from tests.testbed.processes import ROOT, Child, free_port, until
+from tests.testbed.vault_requests import VaultRequests
 
 SERVER_URI = "spiffe://airlock.local/vault"
 _ACTIVE, _UNINITIALISED, _SEALED = 200, 501, 503
-_TIMEOUT = aiohttp.ClientTimeout(total=30)
 _CONFIGURATION = ROOT / "vault" / "server.hcl"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """What Vault answered, also when it said no; `body` is empty for 204."""
-
-    status: int
-    body: dict[str, Json]
-
-    @property
-    def data(self) -> dict[str, Json]:
-        data = self.body.get("data")
-        return data if isinstance(data, dict) else {}
-
-    @property
-    def errors(self) -> list[Json]:
-        errors = self.body.get("errors")
-        return errors if isinstance(errors, list) else []
-
-
-class VaultServer:
+class VaultServer(VaultRequests):
     """One server. `audited=False` leaves it without an audit device, `initialised=False` empty and sealed.
 
     `shares` and `threshold` are those of the unseal key.
@@ -63,14 +40,12 @@ class VaultServer:
     def __init__(
         self, *, audited: bool = True, initialised: bool = True, shares: int = 1, threshold: int = 1
     ) -> None:
+        super().__init__()
         self._audited, self._initialised = audited, initialised
         self._shares, self._threshold = shares, threshold
         self._stack = AsyncExitStack()
         self._child: Child | None = None
         self.unseal_keys: tuple[str, ...] = ()
-        self.root_token = ""
-        self.url = ""
-        self.folder = Path()
 
     async def __aenter__(self) -> Self:
         binary = vault_binary.find()
@@ -100,11 +75,6 @@ class VaultServer:
         await self._stack.aclose()
 
     @property
-    def ca(self) -> Path:
-        """PEM of the authority that signed the listener's certificate."""
-        return self.folder / "ca.pem"
-
-    @property
     def audit_log(self) -> Path:
         """What the audit device writes."""
         return self.folder / "audit.log"
@@ -126,7 +96,7 @@ class VaultServer:
     async def unseal(self) -> None:
         """And waits until it is active."""
         for key in self.unseal_keys[: self._threshold]:
-            await self._expect("PUT", "sys/unseal", {"key": key})
+            await self.expect("PUT", "sys/unseal", {"key": key})
         await until(self._is_active, what="vault is active", every_s=0.05)
 
     async def restart(self) -> None:
@@ -153,79 +123,6 @@ class VaultServer:
         """SIGCONT."""
         os.kill(self.pid, signal.SIGCONT)
 
-    # Requests. Paths are without `v1/`.
-
-    async def request(
-        self,
-        method: str,
-        path: str,
-        body: dict[str, Json] | None = None,
-        *,
-        token: str | None = None,
-        wrap_ttl_s: int | None = None,
-    ) -> Reply:
-        """One request, whatever the answer; as root unless `token` says otherwise ("" sends none)."""
-        headers = {"X-Vault-Request": "true"}
-        used = self.root_token if token is None else token
-        headers |= {"X-Vault-Token": used} if used else {}
-        headers |= {} if wrap_ttl_s is None else {"X-Vault-Wrap-TTL": str(wrap_ttl_s)}
-        url = f"{self.url}/v1/{path}"
-        context = ssl.create_default_context(cafile=self.ca)
-        async with (
-            aiohttp.ClientSession(timeout=_TIMEOUT) as session,
-            session.request(method, url, json=body, headers=headers, ssl=context) as response,
-        ):
-            text = await response.text()
-            return Reply(status=response.status, body=json.loads(text) if text.strip() else {})
-
-    async def read(self, path: str, *, token: str | None = None) -> dict[str, Json]:
-        """GET; the `data` of the answer. AssertionError when Vault says no."""
-        return (await self._expect("GET", path, token=token)).data
-
-    async def list(self, path: str, *, token: str | None = None) -> list[Json]:
-        """LIST; the `keys` of the answer, none when there is nothing."""
-        reply = await self.request("LIST", path, token=token)
-        keys = reply.data.get("keys")
-        return keys if isinstance(keys, list) else []
-
-    async def write(
-        self, path: str, body: dict[str, Json] | None = None, *, token: str | None = None
-    ) -> dict[str, Json]:
-        """POST; the `data` of the answer. AssertionError when Vault says no."""
-        return (await self._expect("POST", path, body or {}, token=token)).data
-
-    async def delete(self, path: str, *, token: str | None = None) -> None:
-        """DELETE. AssertionError when Vault says no."""
-        await self._expect("DELETE", path, token=token)
-
-    async def token(self, *policies: str, ttl: str = "1h", **options: Json) -> str:
-        """A new token with these policies; `options` as for auth/token/create, such as `num_uses=1`."""
-        body: dict[str, Json] = {"policies": list(policies), "ttl": ttl, "no_parent": True, **options}
-        auth = (await self._expect("POST", "auth/token/create", body)).body["auth"]
-        assert isinstance(auth, dict)
-        return str(auth["client_token"])
-
-    async def wrapped(self, path: str, body: dict[str, Json] | None = None, *, ttl_s: int = 300) -> str:
-        """POST as root; the wrapping token under which the answer waits."""
-        reply = await self.request("POST", path, body or {}, wrap_ttl_s=ttl_s)
-        info = reply.body.get("wrap_info")
-        assert isinstance(info, dict), f"not wrapped: {reply.status} {reply.errors}"
-        return str(info["token"])
-
-    def client(self, token: str | None = None) -> hvac.Client:
-        """A plain hvac client, for comparisons; synchronous, and never through a proxy of the machine."""
-        session = requests.Session()
-        session.trust_env = False
-        session.verify = str(self.ca)  # hvac's own `verify` is not looked at beside a session
-        return hvac.Client(url=self.url, token=self.root_token if token is None else token, session=session)
-
-    async def _expect(
-        self, method: str, path: str, body: dict[str, Json] | None = None, *, token: str | None = None
-    ) -> Reply:
-        reply = await self.request(method, path, body, token=token)
-        assert reply.status in {200, 204}, f"{method} {path}: {reply.status} {reply.errors}"
-        return reply
-
     @property
     def _running(self) -> Child:
         assert self._child is not None, "the server was not started"
@@ -245,7 +142,7 @@ class VaultServer:
 
     async def _initialise(self) -> None:
         body: dict[str, Json] = {"secret_shares": self._shares, "secret_threshold": self._threshold}
-        reply = await self._expect("PUT", "sys/init", body)
+        reply = await self.expect("PUT", "sys/init", body)
         keys = reply.body["keys_base64"]
         assert isinstance(keys, list)
         self.unseal_keys, self.root_token = tuple(map(str, keys)), str(reply.body["root_token"])

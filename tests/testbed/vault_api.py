@@ -16,8 +16,9 @@ from signer.adapters.vault.secret_channel import Endpoint, SecretChannels, Statu
 from signer.domain.errors import UnavailableError
 from signer.domain.reasons import FailReason
 from tests.testbed.packages import Json
-from tests.testbed.vault import Reply, VaultServer
+from tests.testbed.vault import VaultServer
 from tests.testbed.vault_proxy import VaultProxy
+from tests.testbed.vault_requests import Reply
 
 _NOT_FOUND, _FORBIDDEN, _SEALED = 404, 403, 503
 _REASONS = {

@@ -20,9 +20,10 @@ from typing_extensions import override
 from signer.adapters.pki.authority import new_key
 from tests.testbed.packages import Json
 from tests.testbed.parts import require
-from tests.testbed.vault import Reply, VaultServer
+from tests.testbed.vault import VaultServer
 from tests.testbed.vault_files import FOLDER
 from tests.testbed.vault_ground import lay_ground, login
+from tests.testbed.vault_requests import Reply
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
