@@ -146,7 +146,10 @@ class VaultKeyBackend:
         return envelope
 
     async def _read(self, account: AccountId) -> Envelope:
-        envelope = await self._envelopes.read(account)
+        try:
+            envelope = await self._envelopes.read(account)
+        except VaultRefusedError as error:
+            raise ConfigurationError(f"the envelope of {account} cannot be read: {error}") from None
         if envelope is None:
             raise ConfigurationError(
                 f"{account} has no envelope; `airlock-signer vault create-account` or `import-account` "

@@ -1,5 +1,6 @@
 """What a Transit key must be before it signs or opens anything. Refuses what could leave Vault or vanish."""
 
+from signer.adapters.vault.api import VaultRefusedError
 from signer.adapters.vault.transit import AES, ED25519, KeyFacts, Transit
 from signer.domain.accounts import AccountId, address_of
 from signer.domain.base58 import base58
@@ -45,8 +46,11 @@ async def pinned_public_key(transit: Transit, account: AccountId, name: str, ver
 
 
 async def _safe(transit: Transit, name: str, type_: str) -> KeyFacts:
-    facts = await transit.facts(name)
     place = _place(transit, name)
+    try:
+        facts = await transit.facts(name)
+    except VaultRefusedError as error:
+        raise ConfigurationError(f"{place} cannot be looked at: {error}") from None
     if facts is None:
         raise ConfigurationError(f"{place} does not exist in Vault; allowed is a key of type {type_}")
     if facts.type != type_:

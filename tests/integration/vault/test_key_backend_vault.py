@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from signer.adapters.vault.backend import SolanaPin, VaultKey
+from signer.adapters.vault.backend import SolanaPin, VaultKey, VaultKeyBackend
 from signer.adapters.vault.envelope import Envelope, context_of
-from signer.adapters.vault.envelopes import FileEnvelopes
+from signer.adapters.vault.envelopes import FileEnvelopes, KvEnvelopes
 from signer.adapters.vault.locked_memory import LockedBuffer
-from signer.adapters.vault.transit import AES, ED25519
+from signer.adapters.vault.transit import AES, ED25519, Transit
 from signer.decode.evm.envelope import signing_hash
 from signer.decode.evm.recovery import recover_address
 from signer.domain.accounts import AccountId, address_of
@@ -131,6 +131,23 @@ async def test_what_is_no_ciphertext_of_transit_is_refused(accounts: VaultAccoun
 
     with pytest.raises(BrokenError, match="vault:vN:… is allowed"):
         await accounts.backend(account).check(account)
+
+
+async def test_engines_that_are_none_are_named(accounts: VaultAccounts) -> None:
+    account, solana = await accounts.wrap(3), await accounts.solana()
+    nowhere = replace(accounts, store=KvEnvelopes(accounts.api, "sys/mounts"))
+    keyless = VaultKeyBackend(
+        keys=[VaultKey(account=account), solana],
+        transit=Transit(accounts.api, "sys"),
+        envelopes=accounts.envelopes,
+        wrapping_key=accounts.wrapping_key,
+    )
+
+    with pytest.raises(ConfigurationError, match=f"the envelope of {account}|{account} has no envelope"):
+        await nowhere.backend(account).check(account)
+    for each in (account, solana.account):
+        with pytest.raises(ConfigurationError, match="Transit key sys/keys/"):
+            await keyless.check(each)
 
 
 async def test_an_account_without_envelope_is_told_how_to_get_one(accounts: VaultAccounts) -> None:
