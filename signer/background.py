@@ -85,7 +85,17 @@ async def beside_signing(
         await stack.enter_async_context(_kept_up(rotations.run, "rotation.watching_broken", log))
         watched = Watched()
         if settings.metrics_listen is not None:
-            pages = (calls, *_collectors(rotations, checkpoints, watched, vault, clock))
+            pages = (
+                calls,
+                *_collectors(
+                    rotations=rotations,
+                    checkpoints=checkpoints,
+                    watched=watched,
+                    audit=audit,
+                    vault=vault,
+                    clock=clock,
+                ),
+            )
             port = await stack.enter_async_context(serving_metrics(settings.metrics_listen, pages))
             log.event("metrics.listening", port=port)
         yield watched
@@ -103,14 +113,16 @@ def _rotations(settings: Settings, vault: VaultSession | None, clock: Clock, log
 
 
 def _collectors(
+    *,
     rotations: WatchRotations,
     checkpoints: AuditCheckpoints | None,
     watched: Watched,
+    audit: AuditFile,
     vault: VaultSession | None,
     clock: Clock,
 ) -> Iterator[Collector]:
     yield RotationMetrics(lambda: rotations.entries, clock)
-    parts: dict[str, Callable[[], bool]] = {}
+    parts: dict[str, Callable[[], bool]] = {"audit": lambda: audit.works}
     if checkpoints is not None:
         yield CheckpointMetrics(lambda: checkpoints.state, clock)
         parts["audit_checkpoints"] = lambda: checkpoints.state.failing_since is None

@@ -50,5 +50,9 @@ class CheckpointBook(Protocol):
         ...
 
     async def append(self, checkpoint: Checkpoint) -> None:
-        """Make it durable. Raises UnavailableError."""
+        """Make it durable. Raises UnavailableError. Goes on by itself when its caller is cancelled."""
+        ...
+
+    async def settled(self) -> None:
+        """Wait until `last` is what is there, whoever was cancelled."""
         ...

@@ -76,6 +76,8 @@ class AuditCheckpoints:
 
     async def finish(self) -> None:
         """Cover what is left before the signer ends; gives up soon, since nothing depends on it."""
+        # `run` may have been cancelled while a checkpoint was on its way to the file.
+        await self._book.settled()
         if self.state.uncovered == 0:
             return
         try:

@@ -32,6 +32,8 @@ class CheckpointFile:
         self._trail = trail
         self._last: Checkpoint | None = None
         self._torn = False
+        self._half_a_line = False
+        self._writing: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         self._descriptor = await asyncio.to_thread(self._open)
@@ -40,6 +42,7 @@ class CheckpointFile:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.settled()
         os.close(self._descriptor)
 
     @property
@@ -53,20 +56,43 @@ class CheckpointFile:
         return self._torn
 
     async def append(self, checkpoint: Checkpoint) -> None:
-        """Make it durable. Raises UnavailableError; then the next one takes its place."""
+        """Make it durable. Raises UnavailableError; then the next one takes its place.
+
+        A caller that is cancelled leaves the write under way; `settled` waits for it, and so does closing.
+        """
+        self._writing = asyncio.create_task(self._append(checkpoint))
+        await asyncio.shield(self._writing)
+
+    async def settled(self) -> None:
+        """Wait for a write under way."""
+        if self._writing is not None:
+            await asyncio.wait({self._writing})
+
+    async def _append(self, checkpoint: Checkpoint) -> None:
         await asyncio.to_thread(self._write, write_line(checkpoint))
         self._last = checkpoint
 
     def _write(self, line: bytes) -> None:
+        if self._half_a_line:
+            raise UnavailableError(
+                FailReason.AUDIT_UNAVAILABLE, f"{self._path}: ends in half a line; a restart cuts it off"
+            )
         size = os.fstat(self._descriptor).st_size
         try:
             write_all(self._descriptor, line)
             os.fdatasync(self._descriptor)
         except OSError as error:
-            os.ftruncate(self._descriptor, size)
+            self._cut_off(size)
             raise UnavailableError(
                 FailReason.AUDIT_UNAVAILABLE, f"{self._path}: the checkpoint could not be written: {error}"
             ) from error
+
+    def _cut_off(self, size: int) -> None:
+        try:
+            os.ftruncate(self._descriptor, size)
+        except OSError:
+            # A whole line behind half a one would make two checkpoints unreadable.
+            self._half_a_line = True
 
     def _open(self) -> int:
         path = self._path

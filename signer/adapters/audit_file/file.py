@@ -54,6 +54,11 @@ class AuditFile:
         return self._torn
 
     @property
+    def works(self) -> bool:
+        """Whether records are taken; after one failed write none are until the next start."""
+        return not self._store.is_broken
+
+    @property
     def head(self) -> Head:
         """End of the durable chain: the thing to keep elsewhere."""
         return self._store.head
@@ -143,6 +148,10 @@ class _Store:
             raise UnavailableError(
                 FailReason.AUDIT_UNAVAILABLE, f"the audit file {self._path} could not be written: {error}"
             ) from error
+
+    @property
+    def is_broken(self) -> bool:
+        return self._broken
 
     def flush(self) -> None:
         os.fdatasync(self._descriptor)

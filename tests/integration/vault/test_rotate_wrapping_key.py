@@ -137,7 +137,9 @@ async def test_a_rotation_killed_at_any_write_is_finished_by_the_next_run(
     assert await _kill_everywhere(airlock_vault, wrapped) == 2 * 6
 
 
-async def test_sixteen_clients_sign_through_two_rotations_and_none_fails(wrapped: Wrapped) -> None:
+async def test_sixteen_clients_sign_through_two_killed_rotations_and_none_fails(
+    airlock_vault: VaultServer, wrapped: Wrapped
+) -> None:
     backend = VaultKeyBackend(
         keys=[VaultKey(account=each) for each in wrapped.accounts],
         transit=wrapped.transit,
@@ -148,16 +150,16 @@ async def test_sixteen_clients_sign_through_two_rotations_and_none_fails(wrapped
     stop = asyncio.Event()
     clients = [asyncio.create_task(_sign(backend, wrapped, number, stop)) for number in range(CLIENTS)]
     versions = []
-    for _ in range(2):
-        await asyncio.sleep(0.2)
-        done = await wrapped.rotation().run(min_age_s=0)
+    for number in (1, 3):
+        assert await _was_killed(airlock_vault, wrapped, "after", number)
+        done = await wrapped.rotation().run(min_age_s=3_600)
         assert done is not None
-        versions.append(done.version)
+        versions.append((done.version, done.begun))
     await asyncio.sleep(0.2)
     stop.set()
     signed = await asyncio.gather(*clients)  # a failure or a wrong address raises here
 
-    assert versions == [2, 3]
+    assert versions == [(2, False), (3, False)]
     assert min(signed) > 0
 
 

@@ -158,8 +158,10 @@ async def test_after_one_failed_write_nothing_is_accepted_until_reopened(
                 await audit.append(record(2))
         with pytest.raises(UnavailableError, match="restart") as second:
             await audit.append(record(3))
+        works = audit.works
     head = await write_trail(path, 1)
 
+    assert not works
     assert first.value.reason is second.value.reason is FailReason.AUDIT_UNAVAILABLE
     assert verify(path, head).records == 2
     assert verify(path, head).problem is None

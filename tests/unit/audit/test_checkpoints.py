@@ -1,6 +1,9 @@
 """Checkpoints are made beside the trail, late when their key is away, and never lost by that."""
 # ruff: noqa: ASYNC240 - the tests tamper with small files between two uses of the trail
 
+import asyncio
+import os
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -118,6 +121,32 @@ async def test_the_end_of_the_signer_covers_what_is_left_and_never_fails_it(path
     assert covered == 2
 
 
+async def test_an_end_in_the_middle_of_a_write_leaves_one_chain_of_checkpoints(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written, go_on = threading.Event(), threading.Event()
+
+    def slow(descriptor: int) -> None:
+        written.set()
+        go_on.wait(10)
+        os.fsync(descriptor)
+
+    async with rig(path) as on:
+        monkeypatch.setattr("signer.adapters.audit_file.checkpoint_file.os.fdatasync", slow)
+        making = asyncio.create_task(on.making.run())
+        await asyncio.to_thread(written.wait, 10)
+        making.cancel()
+        await asyncio.sleep(0)
+        monkeypatch.undo()
+        await on.append(1)
+        asyncio.get_running_loop().call_later(0.05, go_on.set)
+        await on.making.finish()
+
+    statements = [read_line(line).statement for line in _lines(path)]
+    assert making.cancelled()
+    assert [(each.after, each.seq) for each in statements] == [(-1, 0), (0, 1)]
+
+
 async def test_a_reopened_file_goes_on_where_it_was(path: Path) -> None:
     key = MemoryCheckpointKey()
     await write_checkpointed(path, key, rounds=2)
@@ -173,6 +202,23 @@ async def test_a_full_disk_delays_a_checkpoint_and_leaves_no_half_line(
 
     assert (made, again, "No space" in problem) == (False, True, True)
     assert len(_lines(path)) == 1
+
+
+async def test_half_a_line_that_cannot_be_cut_off_is_never_followed_by_another(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_arguments: object) -> int:
+        raise OSError(5, "Input/output error")
+
+    async with rig(path) as on:
+        with monkeypatch.context() as broken:
+            broken.setattr("signer.adapters.audit_file.checkpoint_file.os.fdatasync", failing)
+            broken.setattr("signer.adapters.audit_file.checkpoint_file.os.ftruncate", failing)
+            await on.making.make()
+        again = await on.making.make()
+        problem = on.making.state.problem
+
+    assert (again, "a restart cuts it off" in problem) == (False, True)
 
 
 def _lines(path: Path) -> list[bytes]:
