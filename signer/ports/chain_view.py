@@ -1,4 +1,4 @@
-"""A chain as the signer's own node shows it. Reads only; the signer never broadcasts."""
+"""A chain as the signer's own node shows it. Reads only."""
 
 from typing import Protocol
 

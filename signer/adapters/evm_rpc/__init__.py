@@ -1,1 +1,1 @@
-"""The signer's own node of an EVM chain: a view of the chain, a price reference. Never broadcasts."""
+"""The signer's own node of an EVM chain: a view of the chain, a price reference, the drain of a rotation."""

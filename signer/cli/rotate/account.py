@@ -16,7 +16,7 @@ def add_to(subparsers: Subparsers) -> None:
         "--new-account",
         required=True,
         help="CAIP-10 of the account that takes over; its key must be in the old one's backend already "
-        "(Vault: `airlock-signer vault create-account`)",
+        "(Vault: `airlock-signer vault create-account --successor-of OLD` makes it, once)",
     )
     begin.add_argument(
         "--emergency", action="store_true", help="the key may have leaked: dearest first, higher fees"
