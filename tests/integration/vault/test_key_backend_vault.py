@@ -24,7 +24,8 @@ from tests.integration.vault.vault_accounts import VaultAccounts
 from tests.testbed.accounts import dev_account
 from tests.testbed.vault import VaultServer
 from tests.testbed.vault_api import PlainVaultApi
-from tests.testbed.vault_proxy import Body, DropAfter, Edited, Fault, Hang, Html, Status, TooLong, VaultProxy
+from tests.testbed.vault_faults import Body, DropAfter, Edited, Fault, Hang, Html, Status, TooLong
+from tests.testbed.vault_proxy import VaultProxy
 
 
 @pytest.fixture(name="proxy")

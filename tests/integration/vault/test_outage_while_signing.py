@@ -19,7 +19,8 @@ from tests.fakes.signer_world import ACCOUNT, TRADER, SignerWorld, sign_request,
 from tests.integration.vault.session_rig import Ground, until
 from tests.integration.vault.vault_accounts import VaultAccounts
 from tests.testbed.vault import VaultServer
-from tests.testbed.vault_proxy import DropAfter, Fault, Hang, Redirect, Stall, Status, VaultProxy
+from tests.testbed.vault_faults import DropAfter, Fault, Hang, Redirect, Stall, Status
+from tests.testbed.vault_proxy import VaultProxy
 
 KEY = "key-0000000000000001"
 

@@ -19,18 +19,8 @@ from signer.domain.errors import ConfigurationError, UnavailableError
 from signer.domain.reasons import FailReason
 from tests.integration.vault.session_rig import SELF, Ground, until
 from tests.testbed.vault import VaultServer
-from tests.testbed.vault_proxy import (
-    Body,
-    DropAfter,
-    Exchange,
-    Fault,
-    Hang,
-    Html,
-    Redirect,
-    Status,
-    TooLong,
-    VaultProxy,
-)
+from tests.testbed.vault_faults import Body, DropAfter, Exchange, Fault, Hang, Html, Redirect, Status, TooLong
+from tests.testbed.vault_proxy import VaultProxy
 
 
 @pytest_asyncio.fixture(name="proxy")

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from tests.testbed import vault_proxy
+from tests.testbed import vault_faults
 from tests.testbed.vault import VaultServer
 from tests.testbed.vault_proxy import VaultProxy
 
@@ -39,18 +39,18 @@ async def test_an_untold_proxy_is_transparent_and_remembers_the_path(proxy: Vaul
 @pytest.mark.parametrize(
     ("fault", "status", "part"),
     [
-        (vault_proxy.Html(), 200, b"<html>"),
-        (vault_proxy.Status(500), 500, b"scripted"),
-        (vault_proxy.Status(429, retry_after_s=1), 429, b"scripted"),
-        (vault_proxy.Redirect("https://other.invalid"), 307, b""),
-        (vault_proxy.Stall(0.05), 200, b"initialized"),
-        (vault_proxy.Body(b"[1"), 200, b"[1"),
-        (vault_proxy.Edited(lambda body: body.replace(b"initialized", b"edited")), 200, b'"edited"'),
-        (vault_proxy.TooLong(2**17), 200, b"a" * 2**17),
+        (vault_faults.Html(), 200, b"<html>"),
+        (vault_faults.Status(500), 500, b"scripted"),
+        (vault_faults.Status(429, retry_after_s=1), 429, b"scripted"),
+        (vault_faults.Redirect("https://other.invalid"), 307, b""),
+        (vault_faults.Stall(0.05), 200, b"initialized"),
+        (vault_faults.Body(b"[1"), 200, b"[1"),
+        (vault_faults.Edited(lambda body: body.replace(b"initialized", b"edited")), 200, b'"edited"'),
+        (vault_faults.TooLong(2**17), 200, b"a" * 2**17),
     ],
 )
 async def test_a_fault_is_met_until_it_is_taken_back(
-    proxy: VaultProxy, fault: vault_proxy.Fault, status: int, part: bytes
+    proxy: VaultProxy, fault: vault_faults.Fault, status: int, part: bytes
 ) -> None:
     proxy.fault = fault
     told = await _get(proxy)
@@ -62,21 +62,21 @@ async def test_a_fault_is_met_until_it_is_taken_back(
 
 
 async def test_a_hanging_vault_never_answers(proxy: VaultProxy) -> None:
-    proxy.fault = vault_proxy.Hang()
+    proxy.fault = vault_faults.Hang()
 
     with pytest.raises(TimeoutError):
         await _get(proxy)
 
 
 async def test_a_cut_connection_has_happened(proxy: VaultProxy) -> None:
-    proxy.fault = vault_proxy.DropAfter()
+    proxy.fault = vault_faults.DropAfter()
 
     with pytest.raises(aiohttp.ClientError):
         await _get(proxy)
 
 
 async def test_a_fault_can_be_for_some_paths_only(proxy: VaultProxy) -> None:
-    proxy.fault, proxy.only = vault_proxy.Html(), "transit/"
+    proxy.fault, proxy.only = vault_faults.Html(), "transit/"
 
     assert (await _get(proxy))[0] == 200
     assert b"<html>" in (await _get(proxy, "transit/keys/a"))[1]
