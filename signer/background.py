@@ -61,26 +61,7 @@ async def beside_signing(
 ) -> AsyncIterator[Watched]:
     """Until the block ends; then the last records of the trail get their checkpoint, if Vault is there."""
     async with AsyncExitStack() as stack:
-        checkpoints = None
-        if vault is not None and settings.vault is not None and settings.vault.checkpoint_key is not None:
-            book = await stack.enter_async_context(CheckpointFile(checkpoint_path(settings.audit), audit))
-            if book.torn:
-                log.event("checkpoint.torn_line_cut_off", file=str(checkpoint_path(settings.audit)))
-            checkpoints = AuditCheckpoints(
-                trail=audit,
-                key=VaultCheckpointKey(
-                    Transit(vault, settings.vault.transit_mount), settings.vault.checkpoint_key
-                ),
-                book=book,
-                rhythm=Rhythm(
-                    every_records=settings.vault.checkpoint_every_records,
-                    every_s=settings.vault.checkpoint_every_s,
-                ),
-                clock=clock,
-                log=log,
-            )
-            stack.push_async_callback(checkpoints.finish)
-            await stack.enter_async_context(_kept_up(checkpoints.run, "checkpoint.broken", log))
+        checkpoints = await _checkpoints(stack, settings, audit, vault, clock=clock, log=log)
         rotations = _rotations(settings, vault, clock, log)
         await stack.enter_async_context(_kept_up(rotations.run, "rotation.watching_broken", log))
         watched = Watched()
@@ -99,6 +80,36 @@ async def beside_signing(
             port = await stack.enter_async_context(serving_metrics(settings.metrics_listen, pages))
             log.event("metrics.listening", port=port)
         yield watched
+
+
+async def _checkpoints(
+    stack: AsyncExitStack,
+    settings: Settings,
+    audit: AuditFile,
+    vault: VaultSession | None,
+    *,
+    clock: Clock,
+    log: EventLog,
+) -> AuditCheckpoints | None:
+    """The task that makes them, under way; None when no key for them is configured."""
+    place = settings.vault
+    if vault is None or place is None or place.checkpoint_key is None:
+        return None
+    path = checkpoint_path(settings.audit)
+    book = await stack.enter_async_context(CheckpointFile(path, audit))
+    if book.torn:
+        log.event("checkpoint.torn_line_cut_off", file=str(path))
+    checkpoints = AuditCheckpoints(
+        trail=audit,
+        key=VaultCheckpointKey(Transit(vault, place.transit_mount), place.checkpoint_key),
+        book=book,
+        rhythm=Rhythm(every_records=place.checkpoint_every_records, every_s=place.checkpoint_every_s),
+        clock=clock,
+        log=log,
+    )
+    stack.push_async_callback(checkpoints.finish)
+    await stack.enter_async_context(_kept_up(checkpoints.run, "checkpoint.broken", log))
+    return checkpoints
 
 
 def _rotations(settings: Settings, vault: VaultSession | None, clock: Clock, log: EventLog) -> WatchRotations:
