@@ -49,7 +49,7 @@ from signer.service.policies import Policies
 from signer.service.services import Ports, Services, wire
 from signer.service.verify_audit import Verify, VerifyAudit
 from signer.settings import Settings
-from signer.vault_access import open_vault, vault_backend
+from signer.vault_access import certificate_keeper, open_vault, vault_backend
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +95,6 @@ async def open_signer(
     """The real signer, open and serving."""
     async with AsyncExitStack() as stack:
         policies = await Policies.open(PolicyFile(settings.policy))
-        calls = CallMetrics()
-        edge = real_edge(settings, clock=clock, log=log, meter=calls)
         ledger = await stack.enter_async_context(
             SqliteLedger(settings.ledger, clock, accept_restored=accept_restored_ledger)
         )
@@ -107,7 +105,11 @@ async def open_signer(
             log.event("audit.torn_record_moved_aside", file=str(audit.torn))
         vault = None
         if settings.vault is not None:
+            # Late, since a login may use up a credential: what else can be wrong was found before.
             vault = await stack.enter_async_context(open_vault(settings.vault, clock=clock, log=log))
+            await stack.enter_async_context(_kept_certificate(settings, vault, clock, log))
+        calls = CallMetrics()
+        edge = real_edge(settings, clock=clock, log=log, meter=calls)
         ports = Ports(
             bindings=await _bindings(stack, settings, vault, clock, log),
             ledger=ledger,
@@ -217,6 +219,25 @@ def real_edge(settings: Settings, *, clock: Clock, log: EventLog, meter: CallMet
         ),
         meter=meter or NoMeter(),
     )
+
+
+@asynccontextmanager
+async def _kept_certificate(
+    settings: Settings, vault: VaultSession, clock: Clock, log: EventLog
+) -> AsyncIterator[None]:
+    """Certificate and revocation list are there before the server needs them, and fresh from then on."""
+    keeper = certificate_keeper(settings.tls, vault, clock=clock, log=log)
+    if keeper is None:
+        yield
+        return
+    await keeper.begin()
+    keeping = asyncio.create_task(keeper.run())
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await keeping
 
 
 async def _bindings(
