@@ -8,14 +8,14 @@ import pytest
 import pytest_asyncio
 
 from tests.fakes.books import rows
-from tests.integration.rotation_rig import (
+from tests.integration.trader_rig import Rig, trader_rig
+from tests.integration.trader_rotation_rig import (
     revoke,
     rotation,
     sweep,
     sweep_coins,
     sweep_token,
 )
-from tests.integration.trader_rig import Rig, trader_rig
 from tests.testbed import abi
 from tests.testbed.bed import Bed
 from tests.testbed.uniswap import ETHER

@@ -15,9 +15,9 @@ import pytest_asyncio
 from tests.fakes.crashing import Crash, CrashPoint, crashing
 from tests.fakes.fake_signer import FakeSigner
 from tests.fakes.signer_server import signer_server
-from tests.integration.rotation_rig import SUCCESSOR, Rotation, rotation, sweep, sweep_token
 from tests.integration.test_trader_program import TRADER, settings_file
 from tests.integration.trader_rig import Rig, trader_rig
+from tests.integration.trader_rotation_rig import SUCCESSOR, Rotation, rotation, sweep, sweep_token
 from tests.testbed.anvil import CHAIN_ID
 from tests.testbed.bed import Bed
 from tests.testbed.price_mover import PriceMover
