@@ -1,6 +1,6 @@
 """The world's errors as the signer knows them. Our own mistakes are other exceptions and are never caught."""
 
-from signer.domain.reasons import FailReason
+from signer.domain.reasons import DenyReason, FailReason
 
 
 class SignerError(Exception):
@@ -36,6 +36,14 @@ class PreconditionError(SignerError):
     """Somebody has to act before this can work: resume, reconcile, confirm on the device."""
 
     def __init__(self, reason: FailReason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class RejectedError(SignerError):
+    """A person said no, or nobody said yes in time. No signature exists; asking again needs a new request."""
+
+    def __init__(self, reason: DenyReason, message: str) -> None:
         super().__init__(message)
         self.reason = reason
 

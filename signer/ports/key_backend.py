@@ -4,10 +4,11 @@ A backend signs whole transactions for pinned accounts; there is no way to sign 
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from signer.domain.accounts import AccountId
 from signer.domain.transactions import EvmSignature, UnsignedEvmTransaction
+from signer.ports.device import Watch
 
 
 class KeyBackend(Protocol):
@@ -45,4 +46,17 @@ class KeyBackend(Protocol):
 
     async def sign_solana(self, account: AccountId, message: bytes) -> bytes:
         """Sign a serialized v0 message with ed25519; 64 bytes."""
+        ...
+
+
+@runtime_checkable
+class AttendedBackend(KeyBackend, Protocol):
+    """A backend that signs only when a person confirms on a device.
+
+    Its signing methods also raise RejectedError. When the call is cancelled the person's dialog is ended where
+    the wire allows it; a signature that comes later than its call is destroyed.
+    """
+
+    def attended(self, watch: Watch) -> KeyBackend:
+        """The same backend, telling `watch` how far each of its signatures is."""
         ...
