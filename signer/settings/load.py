@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from signer.domain.errors import ConfigurationError
 from signer.policy.lines import KeyPath, Lines, spell
 from signer.settings.model import Settings
+from signer.settings.paths import absolute
 from signer.settings.texts import Strict
 from signer.settings.vault import VaultPlace
 
@@ -32,7 +33,11 @@ def load_vault_place(path: Path) -> VaultPlace:
     table = document.get("vault")
     if not isinstance(table, dict):
         raise ConfigurationError(f"{path}:1: has no table [vault]; it says where Vault is")
-    place = {name: value for name, value in table.items() if name != "login"}
+    # The same files as the signer's own: a rotation that looked for envelopes in another folder would find
+    # none, and shut out the version that opens those of the signer.
+    place = absolute({**table, "login": None}, path.absolute().parent, "vault")
+    assert isinstance(place, dict)  # noqa: S101 - a table stays a table
+    del place["login"]
     return _validated(VaultPlace, place, path, text, below=("vault",))
 
 

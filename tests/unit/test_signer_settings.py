@@ -4,7 +4,7 @@ import pytest
 
 from protos.airlock.signer.v1 import signer_pb2
 from signer.domain.errors import ConfigurationError
-from signer.settings import GRANTABLE_METHODS, Settings, load, parse
+from signer.settings import GRANTABLE_METHODS, Settings, load, load_vault_place, parse
 
 ACCOUNT = "eip155:31337:0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 TEXT = f"""listen = "127.0.0.1:7443"
@@ -242,3 +242,11 @@ def test_the_ages_at_which_something_is_due_have_defaults() -> None:
     assert (read.rotation.wrapping_key_days, read.rotation.account_days) == (90, 30)
     with pytest.raises(ConfigurationError, match=r"rotation.account_days"):
         settings(("[tls]", "[rotation]\naccount_days = 0\n[tls]"))
+
+
+def test_a_persons_command_finds_the_same_files_as_the_signer(tmp_path: Path) -> None:
+    vault = 'address = "https://vault"\nca = "pki/ca.pem"\nenvelopes = "file:state/envelopes"\nlogin = 7'
+    (tmp_path / "signer.toml").write_text(f"[vault]\n{vault}\n")
+    place = load_vault_place(tmp_path / "signer.toml")
+
+    assert (place.ca, place.envelope_folder) == (tmp_path / "pki/ca.pem", tmp_path / "state/envelopes")

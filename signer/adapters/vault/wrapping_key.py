@@ -81,9 +81,16 @@ class WrappingKeyRotation:
     async def run(self, *, min_age_s: int) -> Rotated | None:
         """Finish a rotation that is half done, or do a whole one; None when the newest is younger than that.
 
-        Raises BrokenError naming every envelope that cannot be moved: then the old versions stay allowed.
+        Raises ConfigurationError where there is no envelope at all, and BrokenError naming every envelope that
+        cannot be moved: then the old versions stay allowed.
         """
         state = await self.state()
+        if state.envelopes == 0:
+            # Shutting old versions out of envelopes that we do not see would take their keys from the signer.
+            raise ConfigurationError(
+                f"there is no envelope of {self._key} where [vault] envelopes says; a rotation needs the "
+                "signer's own"
+            )
         begun = not state.half_done
         if begun:
             if self._clock.now() - state.newest_since < min_age_s * MS_PER_S:

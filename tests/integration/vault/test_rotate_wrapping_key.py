@@ -103,6 +103,17 @@ async def test_an_account_that_was_created_meanwhile_is_moved_too(wrapped: Wrapp
     assert {each.key_version for each in await wrapped.envelopes()} == {2}
 
 
+async def test_a_place_without_envelopes_is_refused_before_anything_is_shut_out(
+    wrapped: Wrapped, tmp_path: Path
+) -> None:
+    wrapped.place = f"file:{tmp_path / 'another'}"
+
+    with pytest.raises(ConfigurationError, match="there is no envelope of"):
+        await wrapped.rotation().run(min_age_s=0)
+    state = await wrapped.rotation().state()
+    assert (state.newest, state.oldest_allowed) == (1, 1)
+
+
 async def test_a_missing_wrapping_key_is_named(wrapped: Wrapped) -> None:
     wrapped.key = "nothing"
 
