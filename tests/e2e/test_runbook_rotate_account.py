@@ -23,18 +23,17 @@ async def test_an_account_hands_over_and_is_retired(uniswap: UniswapState, tmp_p
             shutil.copy(file, desk.folder)
         (desk.folder / "password").write_text("of the tests", encoding="utf-8")
         await vault.write("sys/auth/userpass", {"type": "userpass"})
-        body: dict[str, Json] = {"password": "of the tests", "token_policies": ["airlock-operator"]}
-        await vault.write("auth/userpass/users/ann", {**body, "token_no_default_policy": True})
+        body: dict[str, Json] = {"password": "of the tests", "token_policies": ["airlock-rotator"]}
+        await vault.write("auth/userpass/users/rob", {**body, "token_no_default_policy": True})
 
         followed = await desk.follow(
             "rotate-account",
             {
                 "VAULT_ADDR": vault.url,
                 "VAULT_CACERT": str(vault.ca),
-                "OPERATOR_PASSWORD_FILE": str(desk.folder / "password"),
+                "ROTATOR_PASSWORD_FILE": str(desk.folder / "password"),
                 "SIGNER": f"127.0.0.1:{signer.admin_port}",
                 "ACCOUNT": signer.account,
-                "CHAIN": signer.account.rpartition(":")[0],
             },
         )
 
