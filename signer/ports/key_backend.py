@@ -53,8 +53,8 @@ class KeyBackend(Protocol):
 class AttendedBackend(KeyBackend, Protocol):
     """A backend that signs only when a person confirms on a device.
 
-    Its signing methods also raise RejectedError. When the call is cancelled the person's dialog is ended where
-    the wire allows it; a signature that comes later than its call is destroyed.
+    Its signing methods also raise RejectedError. When the call is cancelled, the person's dialog is ended
+    where the wire allows it; a signature that comes later than its call is destroyed.
     """
 
     def attended(self, watch: Watch) -> KeyBackend:
