@@ -81,8 +81,8 @@ class WrappingKeyRotation:
     async def run(self, *, min_age_s: int) -> Rotated | None:
         """Finish a rotation that is half done, or do a whole one; None when the newest is younger than that.
 
-        Raises ConfigurationError where there is no envelope at all, and BrokenError naming every envelope that
-        cannot be moved: then the old versions stay allowed.
+        Raises ConfigurationError where there is no envelope at all, and BrokenError naming every envelope
+        that cannot be moved: then the old versions stay allowed.
         """
         state = await self.state()
         if state.envelopes == 0:
