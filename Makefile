@@ -5,7 +5,7 @@ STUBS := protos/airlock/signer/v1
 UV ?= uv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt protos protos-accept bench lock clean environment bed
+.PHONY: help demo test check fmt protos protos-accept bench lock clean environment bed everything
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,7 +13,7 @@ help:  ## this list
 demo: bed  ## both programs trade on a local chain, then the trader is taken over; ends with a DEMO line
 	@$(BIN)/python -m tests.demo
 
-test: bed  ## every test; T="tests/unit -k nonce" hands its arguments to pytest
+test: everything  ## every test; T="tests/unit -k nonce" hands its arguments to pytest
 ifdef T
 	@$(BIN)/python -m pytest $(T)
 else
@@ -37,7 +37,7 @@ protos: environment  ## generate the stubs from the .proto files
 protos-accept: environment  ## accept a compatible change of the wire contract as the new promise
 	$(BIN)/python -m tests.testbed.stubs accept
 
-bench: bed  ## speed and memory; a table and one JSON line
+bench: everything  ## speed and memory; a table and one JSON line
 	@$(BIN)/python -m tests.bench
 
 lock: environment  ## compile requirements/*.txt from pyproject.toml (needs uv)
@@ -54,3 +54,6 @@ environment:
 
 bed:
 	@$(PYTHON) -m tests.testbed.bootstrap
+
+everything:
+	@$(PYTHON) -m tests.testbed.bootstrap everything

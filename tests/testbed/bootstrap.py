@@ -1,9 +1,10 @@
 """What `make` runs first: the environment and the test bed's packages. Refuses a Python older than 3.11.
 
-    python3 -m tests.testbed.bootstrap [environment]
+    python3 -m tests.testbed.bootstrap [environment | everything]
 
-With `environment` only `.venv` is made. Standard library only, since it runs before anything is installed;
-and nothing newer than Python 3.7 up to the version check: an old Python gets a sentence and not a traceback.
+With `environment` only `.venv` is made; with `everything` there is a Vault, too, which may have to be built.
+Standard library only, since it runs before anything is installed; and nothing newer than Python 3.7 up to the
+version check: an old Python gets a sentence and not a traceback.
 """
 
 import fcntl
@@ -34,6 +35,7 @@ def main() -> int:
         if sys.argv[1:] != ["environment"]:
             _lock(packages.cache_dir())
             download.fetch_missing(_say)
+        if sys.argv[1:] == ["everything"]:
             vault_binary.build_if_missing(_say)
     except (download.MissingToolError, OSError, ValueError, subprocess.TimeoutExpired) as problem:
         return _fail(str(problem))
