@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tests.fakes.fake_signer import Script
-from tests.fakes.trader_world import CHAIN
+from tests.fakes.trader_world import ASSET_IN, CHAIN, TOKEN_IN
 from tests.testbed.accounts import dev_account
 from tests.testbed.processes import until
 from tests.unit.engine.conftest import Scene
@@ -19,7 +19,7 @@ from trader.engine.rotation.intent import Aim, aim_of, returned_to
 from trader.engine.rotation.mover import PATIENCE_MS, Mover
 from trader.engine.rotation.scopes import Scopes
 from trader.engine.supervisor import Task
-from trader.ports.chain import SentTransaction
+from trader.ports.chain import SentTransaction, TransferLog
 from trader.ports.move_store import MoveVerdict
 from trader.ports.signer import SignerAccount
 
@@ -112,6 +112,20 @@ async def test_a_move_is_booked_only_when_the_signer_says_so_and_the_chain_agree
     ((_, settlement),) = scene.store.booked
     assert settlement.of(_new(scene)).moved == {COIN: 900}
     assert settlement.of(scene.signer.wallet).fees == {COIN: 21_000}
+
+
+async def test_a_token_that_only_the_books_name_moves_too(scene: Scene) -> None:
+    mover = await _swept(scene)
+    old, new = address_of(scene.signer.wallet), address_of(_new(scene))
+    scene.store.held[scene.signer.wallet][ASSET_IN] = 5
+    scene.chain.tokens = {(TOKEN_IN, new): 5}
+    arrived = TransferLog(token=TOKEN_IN, sender=old, recipient=new, amount=5)
+    scene.chain.receipts["0xsweep"] = replace(scene.chain.receipts["0xsweep"], transfers=(arrived,))
+    scene.signer.rotate(scene.signer.wallet, _new(scene), swept=True)
+
+    assert await mover.look() is MoveVerdict.BOOKED
+    ((_, settlement),) = scene.store.booked
+    assert settlement.of(_new(scene)).moved == {COIN: 900, ASSET_IN: 5}
 
 
 async def test_a_gap_halts_at_the_second_block_that_shows_it(scene: Scene) -> None:

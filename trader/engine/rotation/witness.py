@@ -44,14 +44,16 @@ class Witness:
         if final < move.from_block:
             return None
         await self._read_to(final)
+        # What the books have counts, too, where the settings do not name it any more.
+        assets = list(dict.fromkeys([*self.assets, *(booked[0] or {}), *(booked[1] or {})]))
         on_chain = await asyncio.gather(
-            *(chain_balances(self.desk, wallet, self.assets, final) for wallet in (move.wallet, move.other))
+            *(chain_balances(self.desk, wallet, assets, final) for wallet in (move.wallet, move.other))
         )
         return settle_move(
             move,
             Side(wallet=move.wallet, books=booked[0], chain=on_chain[0]),
             Side(wallet=move.other, books=booked[1], chain=on_chain[1]),
-            await self._passages(final),
+            await self._passages(final, assets),
             final,
         )
 
@@ -71,7 +73,7 @@ class Witness:
                 self._sent += [(number, sent) for sent in block]
             self._seen_to = numbers[-1]
 
-    async def _passages(self, final: int) -> Sequence[Passage]:
+    async def _passages(self, final: int, assets: Sequence[AssetId]) -> Sequence[Passage]:
         """What no order of ours sent."""
         passages: list[Passage] = []
         for wallet in (self.move.wallet, self.move.other):
@@ -82,11 +84,13 @@ class Witness:
             ]
             ours = await self.desk.store.nonces_of_orders(wallet, [one.nonce for _, one in sent])
             passages += await asyncio.gather(
-                *(self._passage(wallet, number, one) for number, one in sent if one.nonce not in ours)
+                *(self._passage(wallet, number, one, assets) for number, one in sent if one.nonce not in ours)
             )
         return passages
 
-    async def _passage(self, sender: WalletId, number: int, sent: SentTransaction) -> Passage:
+    async def _passage(
+        self, sender: WalletId, number: int, sent: SentTransaction, assets: Sequence[AssetId]
+    ) -> Passage:
         receipt = await self.desk.chain.receipt(sent.transaction_hash)
         if receipt is None or receipt.block_number != number:
             raise ChainUnavailableError(
@@ -96,18 +100,20 @@ class Witness:
             transaction_hash=sent.transaction_hash,
             sender=sender,
             block_number=number,
-            carried=self._carried(sender, sent, receipt),
+            carried=self._carried(sender, sent, receipt, assets),
             fee_paid_wei=receipt.fee_paid_wei,
         )
 
-    def _carried(self, sender: WalletId, sent: SentTransaction, receipt: Receipt) -> Mapping[AssetId, int]:
+    def _carried(
+        self, sender: WalletId, sent: SentTransaction, receipt: Receipt, assets: Sequence[AssetId]
+    ) -> Mapping[AssetId, int]:
         """To the other wallet, and nowhere else: what went anywhere else stays a gap."""
         coin = native(chain_of(sender))
         recipient = address_of(self.move.other if sender == self.move.wallet else self.move.wallet)
         found: dict[AssetId, int] = defaultdict(int)
         if sent.recipient == recipient and not receipt.reverted:
             found[coin] += sent.value_wei
-        tokens = {token_of(asset): asset for asset in self.assets if asset != coin}
+        tokens = {token_of(asset): asset for asset in assets if asset != coin}
         for log in receipt.transfers:
             if log.token in tokens and (log.sender, log.recipient) == (address_of(sender), recipient):
                 found[tokens[log.token]] += log.amount
