@@ -28,7 +28,8 @@ async def _vault_scene(
     require("vault")
     # What a request waits for Vault must count soon, so that tests need not wait for long.
     limits = "recheck_after_ms = 500"
-    async with VaultScene.open(uniswap, tmp_path_factory.mktemp("vault"), limits=limits) as scene:
+    folder = tmp_path_factory.mktemp("vault")
+    async with VaultScene.open(uniswap, folder, limits=limits) as scene:
         yield scene
 
 

@@ -34,7 +34,7 @@ GENEROUS = PolicyFigures(
     transactions_per_minute=10**6,
     fee_per_day_wei=10**5 * ETHER,
 )
-_PAUSE_S, _AGAIN_AFTER_S = 0.02, 0.05
+_PAUSE_S, _AGAIN_AFTER_S = 0.05, 0.05
 
 
 class Load:

@@ -26,10 +26,8 @@ class VaultScene:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def open(
-        cls, uniswap: UniswapState, folder: Path, *, vault_lines: str = "", limits: str = ""
-    ) -> AsyncIterator[Self]:
-        """Everything but the signer; the lines go into [vault] and [limits] of its settings."""
+    async def open(cls, uniswap: UniswapState, folder: Path, *, limits: str = "") -> AsyncIterator[Self]:
+        """Everything but the signer; `limits` are lines of its settings."""
         async with (
             Anvil(block_time_s=_BLOCK_TIME_S) as chain,
             VaultDesk.open(folder / "desk") as desk,
@@ -37,8 +35,10 @@ class VaultScene:
             await chain.load_state(uniswap.dump)
             signer = SignerFiles(
                 folder=folder / "signer", world=uniswap.world, rpc_url=chain.url, figures=GENEROUS
-            ).write()
-            await desk.take_over(signer, vault_lines=vault_lines)
+            )
+            await desk.certify(signer)
+            signer.write()
+            await desk.take_over(signer)
             with signer.settings.open("a") as settings:
                 settings.write(f"[limits]\n{limits}\n")
             yield cls(desk=desk, chain=chain, signer=signer)

@@ -1,7 +1,11 @@
 """What people do to one Vault, by the real commands, each under its own role; refuses to do it any other way.
 
-async with VaultDesk.open(folder) as desk:      # a server of its own, set up by `vault bootstrap`
-    await desk.take_over(files)                 # the keys of a signer's accounts, and its login
+    async with VaultDesk.open(folder) as desk:  # a server of its own, set up by `vault bootstrap`
+        await desk.certify(files)               # the authority and the clients' certificates
+        files.write()
+        await desk.take_over(files)             # keys of the signer's accounts, its login, its certificate
+
+`files` are those of a signer that would otherwise have dev keys and certificates of `dev-pki`.
 """
 
 import contextlib
@@ -18,11 +22,19 @@ from tests.testbed.processes import ROOT
 from tests.testbed.signer_program import PROGRAM, SignerFiles
 from tests.testbed.vault import VaultServer
 from tests.testbed.vault_files import copied
-from tests.testbed.vault_ground import APPROLE, role_id, wrapped_secret_id
+from tests.testbed.vault_ground import APPROLE, PKI, role_id, wrapped_secret_id
 
 ROLE = "airlock-signer"
-OPERATOR, ROTATOR = "airlock-operator", "airlock-rotator"
+OPERATOR, ROTATOR, TRADER = "airlock-operator", "airlock-rotator", "airlock-trader"
 _TIMEOUT_S = 60
+_TLS = """client_ca = "pki/ca.pem"
+revocation_list = "pki/revoked.pem"
+
+[tls.vault]
+uri = "spiffe://airlock.local/signer"
+hosts = ["localhost", "127.0.0.1"]
+ttl_s = {life_s}
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +47,10 @@ class Done:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VaultDesk:
-    """One server and a folder with the people's files. They have the root token for `bootstrap` only."""
+    """One server, and the settings that say to people's commands where it is."""
 
     vault: VaultServer
-    folder: Path
+    settings: Path
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -46,30 +58,44 @@ class VaultDesk:
         """A server that `bootstrap` has set up."""
         await to_thread(folder.mkdir, parents=True)
         async with VaultServer() as vault:
-            desk = cls(vault=vault, folder=folder)
-            desk.settings.write_text(f'[vault]\naddress = "{vault.url}"\nca = "{vault.ca}"\n')
+            desk = cls(vault=vault, settings=place_file(folder, vault.url, vault.ca))
             where = ("--folder", str(copied(vault, folder)), "--yes")
             await desk.run("vault", "bootstrap", *where, token=vault.root_token)
             yield desk
 
-    @property
-    def settings(self) -> Path:
-        """What a person's command needs to know: where Vault is."""
-        return self.folder / "operator.toml"
+    async def certify(self, files: SignerFiles) -> None:
+        """Before `files.write()`: authority and clients' certificates out of Vault's PKI, not `dev-pki`'s."""
+        await to_thread(files.pki.mkdir, parents=True)
+        authority = await self.vault.read(f"{PKI}/cert/ca")
+        (files.pki / "ca.pem").write_text(str(authority["certificate"]))
+        await self.client_certificate(files, "trader", role=TRADER)
+        await self.client_certificate(files, "admin", role=OPERATOR)
 
-    async def take_over(self, files: SignerFiles, *, vault_lines: str = "") -> None:
-        """Import the keys of the accounts, and have the signer log in to Vault for them."""
+    async def client_certificate(
+        self, files: SignerFiles, client: str, *, role: str, name: str | None = None
+    ) -> None:
+        """`rotate certificates --client`: a new pair, in place of the one that has the same name."""
+        place = files.pki / (name or client)
+        where = ("--certificate", f"{place}.pem", "--key", f"{place}.key")
+        uri = f"spiffe://airlock.local/{client}"
+        await self.as_role(
+            role, "rotate", "certificates", "--client", uri, "--role", f"{client}-client", *where
+        )
+
+    async def take_over(self, files: SignerFiles, *, certificate_s: int = 3_600) -> None:
+        """Import the keys of the accounts; have the signer log in for them, and for its own certificate."""
         for account, index in zip(files.accounts, files.account_indexes, strict=True):
             await self.import_account(account, bytes.fromhex(dev_account(index).private_key[2:]))
         text = files.settings.read_text()
         for index in files.account_indexes:
             text = text.replace(f'"dev"\ndev = {{ mnemonic_index = {index} }}', '"vault"')
         (files.folder / "secrets").mkdir(mode=0o700)
+        text = text.replace('client_ca = "pki/ca.pem"\n', _TLS.format(life_s=certificate_s))
         text += f"""
 [vault]
 address = "{self.vault.url}"
 ca = "{self.vault.ca}"
-{vault_lines}
+
 [vault.login]
 approle = {{ role_id = "{await role_id(self.vault)}", secret_id_file = "secrets/secret-id.wrapped" }}
 """
@@ -153,6 +179,13 @@ approle = {{ role_id = "{await role_id(self.vault)}", secret_id_file = "secrets/
         for accessor in accessors:
             await self.vault.write("auth/token/revoke-accessor", {"accessor": accessor})
         return len(accessors)
+
+
+def place_file(folder: Path, url: str, ca: Path) -> Path:
+    """Settings with nothing but where Vault, or a proxy in front of it, is."""
+    path = folder / "operator.toml"
+    path.write_text(f'[vault]\naddress = "{url}"\nca = "{ca}"\n')
+    return path
 
 
 def secret_id_file(files: SignerFiles) -> Path:
