@@ -18,6 +18,7 @@ from signer.domain.errors import (
     NotFoundError,
     OverloadedError,
     PreconditionError,
+    RejectedError,
     SignerError,
     UnavailableError,
 )
@@ -121,8 +122,10 @@ def of_error(error: SignerError) -> WireError:
             return _wire(StatusCode.INVALID_ARGUMENT, text, [bad_request, _info(INVALID_REQUEST)])
         case UnavailableError(reason=reason) | PreconditionError(reason=reason) | BrokenError(reason=reason):
             return _wire(FAIL_STATUS[reason], text, [_info(reason)])
+        case RejectedError(reason=reason):
+            return _wire(StatusCode.PERMISSION_DENIED, text, [_info(reason)])
         case _:
-            code, reason_text = _PLAIN[type(error)]
+            code, reason_text = _plain(error)
             return _wire(code, text, [_info(reason_text)])
 
 
@@ -133,8 +136,10 @@ def reason_of(error: SignerError) -> str:
             return INVALID_REQUEST
         case UnavailableError(reason=reason) | PreconditionError(reason=reason) | BrokenError(reason=reason):
             return reason
+        case RejectedError(reason=reason):
+            return reason
         case _:
-            return _PLAIN[type(error)][1]
+            return _plain(error)[1]
 
 
 def of_bug() -> WireError:
@@ -152,6 +157,11 @@ _PLAIN: Mapping[type[SignerError], tuple[StatusCode, str]] = {
     UnauthenticatedError: (StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED"),
     NotBuiltError: (StatusCode.UNIMPLEMENTED, FailReason.NOT_BUILT),
 }
+
+
+def _plain(error: SignerError) -> tuple[StatusCode, str]:
+    """An adapter's error that nobody gave a meaning to is a mistake of ours, and still an answer."""
+    return _PLAIN.get(type(error), (StatusCode.INTERNAL, FailReason.BROKEN))
 
 
 def _violation_info(violation: Violation) -> ErrorInfo:

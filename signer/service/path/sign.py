@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from signer.decode.evm.envelope import encode_signed, signing_hash
 from signer.decode.evm.recovery import recover_address
-from signer.domain.decisions import Denied
-from signer.domain.errors import BrokenError, UnavailableError
+from signer.domain.decisions import Denied, Violation
+from signer.domain.errors import BrokenError, RejectedError, UnavailableError
 from signer.domain.reasons import FailReason
 from signer.domain.records import TransactionRecord
 from signer.domain.rotation import use_of
@@ -56,7 +56,10 @@ class Sign:
         try:
             await self._audit.append(decision)
             started = self._clock.now()
-            signed, payload_hash = await self._signature(reserved)
+            try:
+                signed, payload_hash = await self._signature(reserved)
+            except RejectedError as rejected:
+                return _said_no(rejected)
             self._accounts.require_signing(reserved.account, use_of(reserved.kind, reserved.client))
             denied = await self._late(started, recheck)
             if denied is not None:
@@ -87,6 +90,14 @@ class Sign:
             current = await self._ledger.get(reserved.id)
             if current is not None and current.state is SlotState.RESERVED:
                 await self._ledger.release(reserved.id, self._clock.now())
+
+
+def _said_no(rejected: RejectedError) -> Denied:
+    """A person's no is a denial like the policy's: final for this request, and recorded."""
+    violation = Violation(
+        reason=rejected.reason, rule="person", limit="a confirmation", actual=str(rejected), unit="answer"
+    )
+    return Denied(violations=(violation,), trace=("person",))
 
 
 def _verify(binding: Binding, digest: bytes, signature: EvmSignature) -> None:

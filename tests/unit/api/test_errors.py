@@ -10,6 +10,7 @@ from signer.domain.errors import (
     BrokenError,
     InvalidRequestError,
     PreconditionError,
+    RejectedError,
     SignerError,
     UnavailableError,
 )
@@ -48,7 +49,7 @@ def test_every_reason_to_fail_has_a_status() -> None:
 
 
 def test_every_error_of_the_signer_has_a_wire_form() -> None:
-    with_reason = {UnavailableError, PreconditionError, BrokenError, InvalidRequestError}
+    with_reason = {UnavailableError, PreconditionError, BrokenError, InvalidRequestError, RejectedError}
     ours = {
         kind for kind in _all_error_types() if kind.__module__.startswith(("signer.domain", "signer.service"))
     }

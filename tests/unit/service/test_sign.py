@@ -13,6 +13,7 @@ from signer.domain.errors import (
     KeyReusedError,
     NotFoundError,
     PreconditionError,
+    RejectedError,
     UnavailableError,
 )
 from signer.domain.reasons import DenyReason, FailReason
@@ -189,6 +190,25 @@ async def test_a_backend_that_is_away_costs_no_nonce_and_the_key_may_be_tried_ag
         budget = await world.services.get_budget(TRADER, ACCOUNT)
         spent = {line.limit.resource: line.used for line in budget.lines if line.limit.window_s == 3_600}
         assert spent[token_resource(policies.WETH)] == policies.SWAP.amount_in
+
+
+async def test_a_persons_no_is_a_denial_that_is_recorded_and_costs_no_nonce() -> None:
+    async with signer_world() as world:
+
+        async def says_no() -> None:
+            raise RejectedError(DenyReason.REJECTED_ON_DEVICE, "rejected on the device")
+
+        async def says_yes() -> None:
+            return
+
+        world.backend.before = says_no
+        answer = await sign(world, sign_request(KEY))
+        world.backend.before = says_yes
+        record = await signed(world)
+
+        assert isinstance(answer, Denied)
+        assert [violation.reason for violation in answer.violations] == [DenyReason.REJECTED_ON_DEVICE]
+        assert record.nonce == 0
 
 
 async def test_a_signature_by_another_key_is_destroyed_and_its_slot_reused() -> None:
