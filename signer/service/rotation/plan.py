@@ -51,10 +51,11 @@ class Pending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long a drain waits: for a client's transaction to be mined, and for one of its own."""
+    """How long a drain waits: for a client's transaction, for one of its own, for one that a node refused."""
 
     in_flight_ms: int = 300_000
     stuck_ms: int = 60_000
+    refused_ms: int = 5_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +174,8 @@ def _tend(position: Position, pending: Pending, *, funds_wei: int | None) -> Ste
     record, patience = pending.record, position.patience
     known = None if record.id in position.known else Broadcast(record=record)
     if _is_ours(pending):
-        if _is_stuck(position, record):
+        refused = record.state is SlotState.SIGNED and record.id in position.known
+        if _is_stuck(position, record) or (refused and _has_waited(position, record)):
             # A native sweep holds the whole balance: at a higher fee it could not be paid for.
             moves_coin = record.unsigned.payload.value_wei > 0
             return _replace(position, record, cancel=moves_coin, funds_wei=funds_wei) or known
@@ -280,6 +282,11 @@ def _spendable(position: Position) -> int:
 
 def _is_ours(pending: Pending) -> bool:
     return pending.record.client == ROTATION_CLIENT
+
+
+def _has_waited(position: Position, record: TransactionRecord) -> bool:
+    """Whether the node had time to change its mind about bytes that it refused."""
+    return position.now - (record.signed_at or position.now) >= position.patience.refused_ms
 
 
 def _is_stuck(position: Position, record: TransactionRecord) -> bool:

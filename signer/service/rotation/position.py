@@ -13,7 +13,6 @@ from signer.domain.errors import PreconditionError
 from signer.domain.reasons import FailReason
 from signer.domain.records import TransactionRecord
 from signer.domain.rotation import ROTATION_CLIENT, Rotation
-from signer.domain.slots import SlotState
 from signer.domain.transactions import TransactionId
 from signer.policy.draining import DrainingPolicy, draining, listed_allowances
 from signer.policy.inherit import rules_of_old
@@ -30,7 +29,6 @@ from signer.service.rotation.worth import dearest_first
 _EVERY_NONCE = 2**62
 _GAS_MARGIN_PERCENT = 30
 _DUST_PER_TOKEN = 10**6
-_SETTLED_BY_A_BLOCK = frozenset({SlotState.MINED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +80,7 @@ class Positions:
             for record in await self._ledger.unsettled(rotation.new, below=_EVERY_NONCE)
             if record.client == ROTATION_CLIENT
         ]
-        pending = _pending(slots, count, policy)
+        pending = await _pending(binding, slots, count, head, policy)
         tokens, allowances = await _left(binding, policy, head)
         if rotation.emergency:
             tokens = await dearest_first(binding, policy.rules, tokens, head)
@@ -118,17 +116,30 @@ class Positions:
             return ()
         binding = self._accounts.binding(account)
         count = await binding.chain.transaction_count(binding.account.address, head.number)
-        return _pending(slots, count, policy)
+        return await _pending(binding, slots, count, head, policy)
 
 
-def _pending(slots: Sequence[TransactionRecord], count: int, policy: DrainingPolicy) -> tuple[Pending, ...]:
-    """Newest transaction of every nonce that no block has used; `slots` are by nonce, then by time."""
-    newest = {
-        record.nonce: record
-        for record in slots
-        if record.nonce >= count and record.state not in _SETTLED_BY_A_BLOCK
-    }
+async def _pending(
+    binding: Binding, slots: Sequence[TransactionRecord], count: int, head: Head, policy: DrainingPolicy
+) -> tuple[Pending, ...]:
+    """Newest transaction of every nonce that was not used at `head`; `slots` are by nonce, then by time."""
+    newest: dict[int, TransactionRecord] = {}
+    for record in slots:
+        if record.nonce >= count or await _is_younger(binding, record, head):
+            newest[record.nonce] = record
     return tuple(_with_action(record, policy) for _, record in sorted(newest.items()))
+
+
+async def _is_younger(binding: Binding, record: TransactionRecord, head: Head) -> bool:
+    """Whether the transaction is in a block after `head`.
+
+    A node may count it already while it mines, or while its answers come from two servers; what the account
+    holds at `head` would then be sent a second time.
+    """
+    if record.block_number is not None:
+        return record.block_number > head.number
+    receipt = None if record.signed is None else await binding.chain.receipt(record.signed.hash)
+    return receipt is not None and receipt.block_number > head.number
 
 
 def _with_action(record: TransactionRecord, policy: DrainingPolicy) -> Pending:

@@ -189,6 +189,15 @@ def test_a_signature_that_may_never_have_left_is_broadcast_once_a_turn() -> None
     assert plan(replace(position, known=frozenset({fresh.record.id})), NEW) == Wait(why=Waiting.MINED)
 
 
+def test_what_the_node_refuses_is_out_of_the_way_after_a_moment() -> None:
+    action = NativeTransfer(recipient=NEW, amount_wei=ETHER // 2)
+    refused = pending(action, state=SlotState.SIGNED, value_wei=ETHER // 2, age_s=5)
+    step = plan(replace(FULL, pending=(refused,), known=frozenset({refused.record.id})), NEW)
+
+    assert isinstance(step, Replace)
+    assert step.kind is TransactionKind.CANCELLATION
+
+
 @pytest.mark.parametrize("stuck", [pending(SWEEP, age_s=61), pending(SWEEP, fee_gwei=9)])
 def test_what_is_stuck_is_replaced_within_the_policy(stuck: Pending) -> None:
     step = plan(replace(FULL, pending=(stuck,)), NEW)
