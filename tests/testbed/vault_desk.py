@@ -83,14 +83,15 @@ class VaultDesk:
         )
 
     async def take_over(self, files: SignerFiles, *, certificate_s: int = 3_600) -> None:
-        """Import the keys of the accounts; have the signer log in for them, and for its own certificate."""
+        """Import the keys; have the signer log in for them, and for its certificate if `certify` ran."""
         for account, index in zip(files.accounts, files.account_indexes, strict=True):
             await self.import_account(account, bytes.fromhex(dev_account(index).private_key[2:]))
         text = files.settings.read_text()
         for index in files.account_indexes:
             text = text.replace(f'"dev"\ndev = {{ mnemonic_index = {index} }}', '"vault"')
         (files.folder / "secrets").mkdir(mode=0o700)
-        text = text.replace('client_ca = "pki/ca.pem"\n', _TLS.format(life_s=certificate_s))
+        if not (files.pki / "server.pem").exists():  # else it has one of `dev-pki`
+            text = text.replace('client_ca = "pki/ca.pem"\n', _TLS.format(life_s=certificate_s))
         text += f"""
 [vault]
 address = "{self.vault.url}"
