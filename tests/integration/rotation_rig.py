@@ -171,6 +171,7 @@ async def rotation_rig(
     anvil: Anvil,
     world: World,
     *,
+    url: str | None = None,
     path: Path | None = None,
     figures: PolicyFigures | None = None,
     policy_changes: Sequence[tuple[str, str]] = (),
@@ -185,7 +186,7 @@ async def rotation_rig(
     trader = Client(name=TRADER_NAME, role=Role.TRADER, grants={OLD: METHODS})
     log, audit, numbers = ListLog(), MemoryAudit(clock), itertools.count(clock.now())
     async with AsyncExitStack() as stack:
-        rpc = await stack.enter_async_context(JsonRpc(anvil.url, timeout_ms=10_000))
+        rpc = await stack.enter_async_context(JsonRpc(url or anvil.url, timeout_ms=10_000))
         backend = DevKeyBackend([DevKey(account=OLD, mnemonic_index=1)])
         binding = Binding(
             account=Account(id=OLD, wallet="hot", wallet_position=0, backend=backend.name),

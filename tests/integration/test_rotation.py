@@ -32,6 +32,7 @@ from tests.integration.rotation_rig import (
 from tests.testbed import abi
 from tests.testbed.accounts import LIQUIDITY_PROVIDER, dev_account
 from tests.testbed.anvil import Anvil
+from tests.testbed.rpc_proxy import RpcProxy
 from tests.testbed.signer_program import GWEI
 from tests.testbed.uniswap import ETHER, World
 
@@ -191,6 +192,24 @@ async def test_a_stuck_native_sweep_is_cancelled_because_it_cannot_be_dearer(rig
     kinds = [record.kind for record in await rig.drained()]
     assert kinds == [TransactionKind.ORIGINAL, TransactionKind.CANCELLATION, TransactionKind.ORIGINAL]
     assert await rig.anvil.balance(OLD_ADDRESS) < DUST_WEI
+
+
+async def test_a_node_that_counts_a_transaction_before_it_shows_its_block_gets_no_second_one(
+    anvil: Anvil, world: World, rpc_proxy: RpcProxy
+) -> None:
+    async with rotation_rig(anvil, world, url=rpc_proxy.url) as rig:
+        await rig.anvil.rpc("anvil_setBalance", OLD_ADDRESS, hex(ETHER))
+        await rig.anvil.mine(3)
+        await rig.begin()
+        await rig.turn()
+        (sweep,) = await rig.drained()
+        # The head is the one before; the node says that the sweep's nonce was used there already.
+        rpc_proxy.lie("eth_getTransactionCount", lambda _params, _count: hex(sweep.nonce + 1))
+        await rig.services.rotate_account.after_look(OLD)
+        rpc_proxy.clear()
+        await rig.until_swept()
+
+        assert [record.id for record in await rig.drained()] == [sweep.id]
 
 
 async def test_what_is_in_flight_ends_first_and_what_never_comes_is_cancelled(rig: RotationRig) -> None:
