@@ -19,7 +19,7 @@ from tests.testbed.uniswap import ETHER, USDX_UNIT, UniswapState
 OK, UNDER_WAY = 0, 1
 FUNDS = {"USDX": 9_000 * USDX_UNIT, "ABC": 500 * ETHER}
 NEW = dev_account(2).address
-MOST_S = 25
+MOST_S = 60
 
 
 async def test_the_signer_is_killed_again_and_again_while_it_drains_and_everything_arrives_once(
