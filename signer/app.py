@@ -8,6 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import uvloop
@@ -95,6 +96,10 @@ async def open_signer(
     """The real signer, open and serving."""
     async with AsyncExitStack() as stack:
         policies = await Policies.open(PolicyFile(settings.policy))
+        calls = CallMetrics()
+        make_edge = partial(real_edge, settings, clock=clock, log=log, meter=calls)
+        # A certificate that lies there is looked at before anything is opened; Vault's comes with its login.
+        edge = make_edge() if settings.tls.vault is None else None
         ledger = await stack.enter_async_context(
             SqliteLedger(settings.ledger, clock, accept_restored=accept_restored_ledger)
         )
@@ -108,8 +113,7 @@ async def open_signer(
             # Late, since a login may use up a credential: what else can be wrong was found before.
             vault = await stack.enter_async_context(open_vault(settings.vault, clock=clock, log=log))
             await stack.enter_async_context(_kept_certificate(settings, vault, clock, log))
-        calls = CallMetrics()
-        edge = real_edge(settings, clock=clock, log=log, meter=calls)
+        edge = edge or make_edge()
         ports = Ports(
             bindings=await _bindings(stack, settings, vault, clock, log),
             ledger=ledger,

@@ -40,13 +40,14 @@ async def test_momentum_trades_settle_on_both_venues_and_both_sides_agree_with_t
 async def test_a_dry_run_asks_for_verdicts_and_sends_nothing(stage: Stage, tmp_path: Path) -> None:
     async with Scene.open(stage, tmp_path) as scene, scene.serve(), open_books(scene) as books:
         await scene.fund()
-        async with scene.trade(scene.trader(), live=False), scene.tide():
+        async with scene.trade(scene.trader(), live=False):
 
             async def judged() -> bool:
                 return any(order.reason == DRY_RUN for order in await books.orders())
 
-            await until(judged, what="the signer says that it would sign")
-        await books.until_closed()
+            async with scene.tide():
+                await until(judged, what="the signer says that it would sign")
+            await books.until_closed()
 
         assert await books.transaction_count() == 0
         assert scene.bed.proxy.count("eth_sendRawTransaction") == 0

@@ -11,7 +11,7 @@ from tests.e2e.asking import asking, refusal, swap
 from tests.e2e.scene import Scene, Stage
 from tests.testbed.uniswap import USDX_UNIT
 
-BURST, ANSWERS_BEFORE_THE_KILL = 300, 20
+BURST, ANSWERS_BEFORE_THE_KILL = 600, 10
 
 
 async def test_the_same_key_after_a_sigkill_is_the_same_bytes_and_other_content_is_refused(
