@@ -1,4 +1,4 @@
-"""The wall clock, and nothing else."""
+"""The wall clock and the steady one, and nothing else."""
 
 import time
 
@@ -11,3 +11,8 @@ class SystemClock:
     def now(self) -> UnixMs:
         """Current time, unix milliseconds."""
         return UnixMs(time.time_ns() // 1_000_000)
+
+
+def steady_ms() -> int:
+    """Milliseconds since some moment, only ever forward: for the deadlines of threads."""
+    return time.monotonic_ns() // 1_000_000

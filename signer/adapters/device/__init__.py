@@ -1,0 +1,1 @@
+"""What every device with a person before it has in common: one owner, its states, its deadlines."""
