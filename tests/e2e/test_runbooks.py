@@ -1,5 +1,6 @@
 """The runbooks of `vault/`, followed command by command on a real server that nobody has set up."""
 
+import contextlib
 import stat
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -8,10 +9,15 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from signer.adapters.vault.envelopes import open_store
+from signer.adapters.vault.new_account import NewAccounts
+from signer.adapters.vault.transit import Transit
+from signer.domain.accounts import ChainName
 from tests.e2e.runbooks import Desk, unmarked_commands
 from tests.testbed.packages import Json
 from tests.testbed.parts import require
 from tests.testbed.vault import VaultServer
+from tests.testbed.vault_api import PlainVaultApi
 from tests.testbed.vault_files import FOLDER, copied
 from tests.testbed.vault_ground import lay_ground, login, role_id, wrapped_secret_id
 
@@ -120,6 +126,13 @@ async def test_new_credentials_are_wrapped_and_good_for_one_login(place: Place) 
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_the_wrapping_key_is_rotated_and_its_old_version_shut_out(place: Place) -> None:
+    with contextlib.closing(PlainVaultApi(place.vault)) as api:
+        accounts = NewAccounts(
+            transit=Transit(api, "transit"),
+            envelopes=open_store("kv", api, kv_mount="airlock"),
+            wrapping_key="airlock-envelopes",
+        )
+        await accounts.create(ChainName("eip155:31337"))
     before = await place.vault.read("transit/keys/airlock-envelopes")
 
     output = await place.follow("rotate-wrapping-key")
