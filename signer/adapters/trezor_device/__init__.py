@@ -1,0 +1,1 @@
+"""Trezor devices as a key backend, through the library `trezor`. Signs nothing that no person confirmed."""

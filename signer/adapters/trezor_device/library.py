@@ -1,0 +1,84 @@
+"""The calls of the library `trezor` that we use, with types. Decides nothing.
+
+The library's decorators hide the types of what they wrap; here they are named once. Every call is blocking and
+may be made from one thread only: the library has no lock.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol, TypeAlias, cast
+
+from trezorlib import client, ethereum, messages, solana
+from trezorlib.protobuf import MessageType
+from trezorlib.transport import Transport
+
+Path: TypeAlias = Sequence[int]
+"""Derivation path; hardened steps have 2**31 added."""
+
+
+class Client(Protocol):
+    """A connection to a device, as protocol v1 and THP have it."""
+
+    @property
+    def features(self) -> messages.Features: ...
+    @property
+    def pairing(self) -> "Pairing": ...
+    def is_connected(self) -> bool: ...
+    def refresh_features(self) -> messages.Features: ...
+    def get_session(self, passphrase: str | client.PassphraseSetting) -> "Session": ...
+    def cancel(self) -> None: ...
+    def __enter__(self) -> "Client": ...
+    def __exit__(self, *exception: object) -> None: ...
+
+
+class Pairing(Protocol):
+    """Whether the device trusts this computer (THP); always so in protocol v1."""
+
+    def is_paired(self) -> bool: ...
+
+
+class Session(Protocol):
+    """A wallet that is open on the device: seed and passphrase."""
+
+    def get_root_fingerprint(self) -> bytes: ...
+    def call_raw(self, msg: MessageType) -> MessageType: ...
+
+
+class _GetClient(Protocol):
+    def __call__(self, app: client.AppManifest, transport: Transport) -> Client: ...
+
+
+class _EthereumAddress(Protocol):
+    def __call__(self, session: Session, n: Path, *, show_display: bool) -> str: ...
+
+
+class _SignLegacy(Protocol):
+    def __call__(
+        self, session: Session, n: Path, *, nonce: int, gas_price: int, gas_limit: int, to: str, value: int,
+        data: bytes, chain_id: int,
+    ) -> tuple[int, bytes, bytes]: ...  # fmt: skip
+
+
+class _SignEip1559(Protocol):
+    def __call__(
+        self, session: Session, n: Path, *, nonce: int, gas_limit: int, to: str, value: int, data: bytes,
+        chain_id: int, max_gas_fee: int, max_priority_fee: int,
+        access_list: list[messages.EthereumAccessList] | None = None,
+    ) -> tuple[int, bytes, bytes]: ...  # fmt: skip
+
+
+class _SolanaAddress(Protocol):
+    def __call__(self, session: Session, address_n: Path, *, show_display: bool) -> str: ...
+
+
+class _SignSolana(Protocol):
+    def __call__(
+        self, session: Session, address_n: Path, serialized_tx: bytes, additional_info: None
+    ) -> bytes: ...
+
+
+get_client = cast(_GetClient, client.get_client)
+ethereum_address = cast(_EthereumAddress, ethereum.get_address)
+sign_legacy = cast(_SignLegacy, ethereum.sign_tx)
+sign_eip1559 = cast(_SignEip1559, ethereum.sign_tx_eip1559)
+solana_address = cast(_SolanaAddress, solana.get_address)
+sign_solana = cast(_SignSolana, solana.sign_tx)

@@ -1,0 +1,1 @@
+"""Solana messages as values. Pure; signs and sends nothing."""

@@ -1,0 +1,40 @@
+"""Screens of a signing request, as many and named as the firmware shows them. None is skipped."""
+
+from trezorlib import messages
+
+from signer.mock.devices.trezor.person import Press
+from signer.mock.devices.trezor.state import DeviceState, RefusalError, Step
+
+_TOKEN_CALL_BYTES = 68
+"""Calldata of an ERC-20 approval or transfer."""
+
+
+def confirm(state: DeviceState, code: messages.ButtonRequestType, name: str) -> Step:
+    """One screen. Raises RefusalError when the person says no."""
+    core = state.flavour.core
+    press = yield messages.ButtonRequest(code=code, name=name if core else None, pages=1 if core else None)
+    if press is not Press.APPROVE:
+        raise RefusalError(messages.FailureType.ActionCancelled, "Cancelled")
+
+
+def confirm_ethereum(state: DeviceState, data_length: int) -> Step:
+    """Core: three with calldata, two without. Model One: four, and three to six more with calldata."""
+    kind = messages.ButtonRequestType.SignTx
+    if not state.flavour.core:
+        more = min(6, 3 + max(0, data_length - _TOKEN_CALL_BYTES) // 64) if data_length else 0
+        for _ in range(4 + more):
+            yield from confirm(state, kind, "")
+        return
+    if data_length:
+        yield from confirm(state, kind, "confirm_data")
+    for _ in range(2):
+        yield from confirm(state, kind, "confirm_ethereum_tx")
+
+
+def confirm_solana(state: DeviceState, *, unknown_token: bool) -> Step:
+    """Recipient, a warning where a token has no definition, and the fee."""
+    kind = messages.ButtonRequestType
+    yield from confirm(state, kind.ConfirmOutput, "confirm_recipient")
+    if unknown_token:
+        yield from confirm(state, kind.Warning, "unknown_token_warning")
+    yield from confirm(state, kind.SignTx, "confirm_solana_tx")

@@ -1,0 +1,109 @@
+"""The double as a UDP server, as the emulator of the firmware is one. Loopback only.
+
+A reply whose host has closed its socket is kept until a host speaks again; Cancel and Initialize drop it.
+"""
+
+import socket
+import threading
+from typing import Self
+
+from trezorlib import messages
+from trezorlib.protobuf import MessageType
+
+from signer.mock.devices.trezor.device import TrezorDevice
+from signer.mock.devices.trezor.wire import CHUNK_BYTES, Assembler, chunks
+
+HOST = "127.0.0.1"
+_PING, _PONG = b"PINGPING", b"PONGPONG"
+_POLL_S = 0.1
+_IP_RECVERR = 11
+"""Linux: an unconnected socket learns that nobody listens at the other end."""
+
+
+class UdpServer:
+    """Serves one device from a thread of its own. Unplugged, its port is closed; it comes back as it was."""
+
+    def __init__(self, device: TrezorDevice, *, port: int = 0) -> None:
+        self._device = device
+        self._socket: socket.socket | None = None
+        self._thread: threading.Thread | None = None
+        self._peer: tuple[str, int] | None = None
+        self._kept: list[bytes] = []
+        self._assembler = Assembler()
+        self.port = port
+        device.on_reply = self._send
+        device.on_unplug = self.unplug
+
+    def __enter__(self) -> Self:
+        self.plug()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.unplug()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    @property
+    def address(self) -> str:
+        """`host:port`, as `udp:` takes it."""
+        return f"{HOST}:{self.port}"
+
+    def plug(self) -> None:
+        """Begin to answer."""
+        opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        opened.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
+        opened.settimeout(_POLL_S)
+        opened.bind((HOST, self.port))
+        self.port = opened.getsockname()[1]
+        self._socket = opened
+        self._thread = threading.Thread(target=self._serve, args=(opened,), name="mock-trezor", daemon=True)
+        self._thread.start()
+
+    def unplug(self) -> None:
+        """As an emulator that is killed: from now on nothing answers."""
+        closed, self._socket = self._socket, None
+        if closed is not None:
+            closed.close()
+        self._kept.clear()
+        self._assembler = Assembler()
+        self._device.restart()
+
+    def _serve(self, served: socket.socket) -> None:
+        while self._socket is served:
+            try:
+                chunk, peer = served.recvfrom(CHUNK_BYTES)
+            except (TimeoutError, ConnectionRefusedError):
+                continue
+            except OSError:
+                return  # closed under us: unplugged
+            if chunk == _PING:
+                served.sendto(_PONG, peer)
+                continue
+            self._peer = peer
+            self._hear(chunk)
+
+    def _hear(self, chunk: bytes) -> None:
+        message = self._assembler.add(chunk)
+        if message is None:
+            return
+        kept, self._kept = self._kept, []
+        if not isinstance(message, messages.Cancel | messages.Initialize):
+            for stale in kept:
+                self._send_chunk(stale)
+        self._device.receive(message)
+
+    def _send(self, message: MessageType) -> None:
+        for chunk in chunks(message):
+            self._send_chunk(chunk)
+
+    def _send_chunk(self, chunk: bytes) -> None:
+        served, peer = self._socket, self._peer
+        if served is None or peer is None:
+            return
+        try:
+            served.sendto(chunk, peer)
+            refused = served.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        except OSError:
+            refused = 1
+        if refused:
+            self._kept.append(chunk)
