@@ -33,7 +33,7 @@ class DeviceSession(Protocol):
         ...
 
     def drain(self, ms: int) -> None:
-        """While DRAINING: wait this long for the late answer, destroy it, and leave the state. Raises nothing."""
+        """While DRAINING: wait this long for the late answer, destroy it, leave the state. Raises nothing."""
         ...
 
     def close(self) -> None:

@@ -1,0 +1,1 @@
+"""A Ledger that is none: the applications’ answers on the wire, a scripted person before it. Public keys."""
