@@ -28,7 +28,7 @@ def main() -> int:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="airlock-counts-") as scratch:
         offline = _run(_cut_off(), ["unit", "property"], Path(scratch) / "offline.json")
-        online = _side_by_side([["integration"], ["e2e", "attack"]], Path(scratch))
+        online = _side_by_side([["integration", "attack"], ["e2e"]], Path(scratch))
         found: dict[str, Counter[str]] = {}
         for file in Path(scratch).glob("*.json"):
             found |= counts.read(file)
