@@ -39,6 +39,7 @@ class Subject:
     evm_account: AccountId
     solana_account: AccountId | None = None
     solana_public_key: bytes = b""
+    solana_message: bytes = b"\x80" + bytes(range(200))  # a device reads it: give a well-formed one
     secrets: Sequence[str] = ()
     make_unavailable: Callable[[], None] | None = None
     chain_id: int = 31337
@@ -101,7 +102,7 @@ class KeyBackendContract:
     async def test_a_solana_message_is_signed_whole(self, subject: Subject) -> None:
         if subject.solana_account is None:
             pytest.skip("this backend holds no Solana key")
-        message = b"\x80" + bytes(range(200))
+        message = subject.solana_message
 
         signature = await subject.backend.sign_solana(subject.solana_account, message)
 

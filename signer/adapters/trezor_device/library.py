@@ -1,7 +1,7 @@
 """The calls of the library `trezor` that we use, with types. Decides nothing.
 
-The library's decorators hide the types of what they wrap; here they are named once. Every call is blocking and
-may be made from one thread only: the library has no lock.
+The library's decorators hide the types of what they wrap; here they are named once. Every call is blocking
+and may be made from one thread only: the library has no lock.
 """
 
 from collections.abc import Sequence
@@ -15,32 +15,58 @@ Path: TypeAlias = Sequence[int]
 """Derivation path; hardened steps have 2**31 added."""
 
 
-class Client(Protocol):
-    """A connection to a device, as protocol v1 and THP have it."""
-
-    @property
-    def features(self) -> messages.Features: ...
-    @property
-    def pairing(self) -> "Pairing": ...
-    def is_connected(self) -> bool: ...
-    def refresh_features(self) -> messages.Features: ...
-    def get_session(self, passphrase: str | client.PassphraseSetting) -> "Session": ...
-    def cancel(self) -> None: ...
-    def __enter__(self) -> "Client": ...
-    def __exit__(self, *exception: object) -> None: ...
-
-
 class Pairing(Protocol):
     """Whether the device trusts this computer (THP); always so in protocol v1."""
 
-    def is_paired(self) -> bool: ...
+    def is_paired(self) -> bool:
+        """False until somebody paired them."""
+        ...
 
 
 class Session(Protocol):
     """A wallet that is open on the device: seed and passphrase."""
 
-    def get_root_fingerprint(self) -> bytes: ...
-    def call_raw(self, msg: MessageType) -> MessageType: ...
+    def get_root_fingerprint(self) -> bytes:
+        """4 bytes that name the seed and its passphrase; remembered from when the session was opened."""
+        ...
+
+    def cancel(self) -> None:
+        """Write Cancel; its answer stays to be read."""
+        ...
+
+    def read(self) -> MessageType:
+        """Read one message, whatever it is."""
+        ...
+
+
+class Client(Protocol):
+    """A connection to a device, as protocol v1 and THP have it."""
+
+    @property
+    def features(self) -> messages.Features:
+        """What the device said of itself last."""
+        ...
+
+    @property
+    def pairing(self) -> Pairing:
+        """Whether it trusts this computer."""
+        ...
+
+    def is_connected(self) -> bool:
+        """False where a locked THP device did not let us open a channel."""
+        ...
+
+    def refresh_features(self) -> messages.Features:
+        """Ask again what it says of itself."""
+        ...
+
+    def get_session(self, passphrase: str | client.PassphraseSetting) -> Session:
+        """Open a wallet; asks for PIN and passphrase where they are needed."""
+        ...
+
+    def cancel(self) -> None:
+        """Write Cancel; its answer stays to be read."""
+        ...
 
 
 class _GetClient(Protocol):

@@ -1,0 +1,163 @@
+"""The `trezor` key backend: keys on one device, a person before it. Refuses to sign without either."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NoReturn
+
+from trezorlib.transport import Transport
+from typing_extensions import override
+
+from signer.adapters.device.owner import DeviceOwner
+from signer.adapters.device.states import DeviceState
+from signer.adapters.trezor_device.device import TrezorDevice, TrezorKey
+from signer.adapters.trezor_device.places import finder
+from signer.adapters.trezor_device.session import TrezorSession
+from signer.adapters.trezor_device.signing import ask_evm, ask_solana, require_signable
+from signer.domain.accounts import AccountId, chain_of, evm_chain_id
+from signer.domain.errors import BrokenError, PreconditionError
+from signer.domain.reasons import FailReason
+from signer.domain.transactions import EvmSignature, UnsignedEvmTransaction
+from signer.ports.device import DevicePhase, DeviceProgress, Watch
+from signer.ports.key_backend import KeyBackend
+
+
+class TrezorBackend:
+    """All accounts of one device. Opens nothing until it is asked; close it with `aclose`."""
+
+    name = "trezor"
+
+    def __init__(
+        self,
+        device: TrezorDevice,
+        keys: Iterable[TrezorKey],
+        *,
+        find: Callable[[], Transport] | None = None,
+    ) -> None:
+        """`find` searches the device anew at each connection; by default where `device.where` says.
+
+        Raises ConfigurationError for a path that is none.
+        """
+        self._keys = {key.account: key for key in keys}
+        for key in self._keys.values():
+            _ = key.steps
+        self._where = device.where
+        session = TrezorSession(device, find or finder(device.where))
+        self._owner = DeviceOwner(session, name=f"the Trezor at {device.where}", lock_file=device.lock_file)
+
+    @property
+    def state(self) -> DeviceState:
+        """What the device does now, as the owner knows it; asks nobody."""
+        return self._owner.state
+
+    async def accounts(self) -> Sequence[AccountId]:
+        """The pinned accounts, each checked on the device."""
+        for account in self._keys:
+            await self.check(account)
+        return tuple(self._keys)
+
+    async def check(self, account: AccountId) -> None:
+        """Make sure that the device is there and unlocked and has the pinned address. Shows nothing."""
+        key = self._key(account)
+        await self._owner.run(lambda session, ticket: session.check(ticket, key))
+
+    async def adopt(self, account: AccountId) -> None:
+        """Refused: who holds the device decides which of its keys are ours."""
+        text = (
+            f'{account}: an account of a Trezor is added by configuration ([[accounts]] backend = "trezor", '
+            "with its path), after a person compared the address on the device"
+        )
+        raise PreconditionError(FailReason.ROTATION_NOT_POSSIBLE, text)
+
+    async def sign_evm(self, account: AccountId, transaction: UnsignedEvmTransaction) -> EvmSignature:
+        """Sign when the person confirms on the device."""
+        return await self.sign_evm_watched(account, transaction, None)
+
+    async def sign_solana(self, account: AccountId, message: bytes) -> bytes:
+        """Sign when the person confirms on the device."""
+        return await self.sign_solana_watched(account, message, None)
+
+    def attended(self, watch: Watch) -> KeyBackend:
+        """The same backend, telling `watch` how far each of its signatures is."""
+        return _Watched(self, watch)
+
+    async def sign_evm_watched(
+        self, account: AccountId, transaction: UnsignedEvmTransaction, watch: Watch | None
+    ) -> EvmSignature:
+        """`sign_evm` with somebody who watches."""
+        key = self._key(account)
+        if not key.is_evm or transaction.chain_id != evm_chain_id(chain_of(account)):
+            text = f"{account} was asked to sign for chain {transaction.chain_id}"
+            raise BrokenError(FailReason.BROKEN, text)
+        try:
+            return await self._owner.run(
+                lambda session, ticket: session.sign(
+                    ticket, key, lambda wallet, request: ask_evm(wallet, request, key, transaction)
+                ),
+                watch,
+            )
+        finally:
+            _end(watch)
+
+    async def sign_solana_watched(self, account: AccountId, message: bytes, watch: Watch | None) -> bytes:
+        """`sign_solana` with somebody who watches."""
+        key = self._key(account)
+        if key.is_evm:
+            raise BrokenError(FailReason.BROKEN, f"{account} was asked to sign a Solana message")
+        require_signable(key, message)
+        try:
+            return await self._owner.run(
+                lambda session, ticket: session.sign(
+                    ticket, key, lambda wallet, request: ask_solana(wallet, request, key, message)
+                ),
+                watch,
+            )
+        finally:
+            _end(watch)
+
+    async def aclose(self) -> None:
+        """End what the person has before them, and let go of the device."""
+        await self._owner.aclose()
+
+    def _key(self, account: AccountId) -> TrezorKey:
+        key = self._keys.get(account)
+        if key is None:
+            raise BrokenError(FailReason.BROKEN, f"the Trezor at {self._where} holds no key for {account}")
+        return key
+
+    @override
+    def __repr__(self) -> str:
+        return f"TrezorBackend({self._where}, {len(self._keys)} keys)"
+
+    @override
+    def __reduce__(self) -> NoReturn:
+        """There is one owner."""
+        raise TypeError("a key backend cannot be pickled or copied")
+
+
+class _Watched:
+    """A backend for one request, with its watcher."""
+
+    name = "trezor"
+
+    def __init__(self, backend: TrezorBackend, watch: Watch) -> None:
+        self._backend = backend
+        self._watch = watch
+
+    async def accounts(self) -> Sequence[AccountId]:
+        return await self._backend.accounts()
+
+    async def check(self, account: AccountId) -> None:
+        await self._backend.check(account)
+
+    async def adopt(self, account: AccountId) -> None:
+        await self._backend.adopt(account)
+
+    async def sign_evm(self, account: AccountId, transaction: UnsignedEvmTransaction) -> EvmSignature:
+        return await self._backend.sign_evm_watched(account, transaction, self._watch)
+
+    async def sign_solana(self, account: AccountId, message: bytes) -> bytes:
+        return await self._backend.sign_solana_watched(account, message, self._watch)
+
+
+def _end(watch: Watch | None) -> None:
+    if watch is not None:
+        watch(DeviceProgress(phase=DevicePhase.ENDED))

@@ -1,0 +1,85 @@
+"""Credentials of paired devices (THP, Safe 7): a file that only its owner may read. Never shown or logged."""
+
+import os
+import re
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, SecretStr, TypeAdapter, ValidationError
+from trezorlib.thp.credentials import StaticCredential
+
+from signer.domain.errors import ConfigurationError
+
+_MAX_BYTES = 64 * 1024
+_HEX = re.compile(r"([0-9a-f]{2}){1,512}")
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    trezor_pubkey: str
+    host_privkey: SecretStr
+    credential: SecretStr
+
+
+_FILE = TypeAdapter(list[_Entry])
+
+
+def read_credentials(path: Path | None) -> Sequence[StaticCredential]:
+    """What pairing stored; nothing without a file. Raises ConfigurationError, never quoting it."""
+    if path is None:
+        return ()
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        with os.fdopen(descriptor, "rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            content = file.read(_MAX_BYTES)
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}; allowed is a file") from None
+    if not stat.S_ISREG(mode) or mode & 0o077:
+        raise ConfigurationError(f"{path}: mode is {stat.filemode(mode)}; allowed is a file of mode 0600")
+    try:
+        return tuple(_credential(entry) for entry in _FILE.validate_json(content))
+    except (ValidationError, ValueError):
+        # The causes quote what they found: the keys.
+        raise ConfigurationError(f"{path}: holds no credentials; pair the device again") from None
+
+
+def store_credential(path: Path, credential: StaticCredential) -> None:
+    """Add one, or replace that of the same device. The file is whole at every instant, and of mode 0600."""
+    kept = [each for each in read_credentials(path) if each.trezor_pubkey != credential.trezor_pubkey]
+    text = ",\n ".join(_as_json(each) for each in (*kept, credential))
+    beside = path.with_name(f".{path.name}.new")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(f"[{text}]\n")
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+def _credential(entry: _Entry) -> StaticCredential:
+    return StaticCredential(
+        trezor_pubkey=_bytes(entry.trezor_pubkey),
+        host_privkey=_bytes(entry.host_privkey.get_secret_value()),
+        credential=_bytes(entry.credential.get_secret_value()),
+    )
+
+
+def _bytes(text: str) -> bytes:
+    if not _HEX.fullmatch(text):
+        raise ValueError("hex digits are allowed")
+    return bytes.fromhex(text)
+
+
+def _as_json(credential: StaticCredential) -> str:
+    fields = (
+        ("trezor_pubkey", credential.trezor_pubkey),
+        ("host_privkey", credential.host_privkey),
+        ("credential", credential.credential),
+    )
+    return "{" + ", ".join(f'"{name}": "{value.hex()}"' for name, value in fields) + "}"

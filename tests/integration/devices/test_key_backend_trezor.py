@@ -1,0 +1,55 @@
+"""The contract of key backends on the Trezor double, or on an emulator."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from signer.adapters.dev_key.derivation import TEST_MNEMONIC
+from signer.adapters.trezor_device.backend import TrezorBackend
+from signer.adapters.trezor_device.device import TrezorDevice
+from signer.domain.errors import PreconditionError
+from signer.ports.key_backend import AttendedBackend
+from tests.integration.devices.trezor_rig import (
+    CHAIN_ID,
+    EMULATOR,
+    EVM,
+    KEYS,
+    SOLANA,
+    SOLANA_PUBLIC_KEY,
+    rig,
+    solana_message,
+)
+from tests.integration.key_backend_contract import KeyBackendContract, Subject
+
+
+class TestTrezorBackend(KeyBackendContract):
+    @pytest.fixture
+    async def subject(self, tmp_path: Path) -> AsyncIterator[Subject]:
+        if EMULATOR:
+            device = TrezorDevice(where=f"udp:{EMULATOR}", allow_udp=True, lock_file=tmp_path / "lock")
+            backend = TrezorBackend(device, KEYS)
+            yield _subject(backend)
+            await backend.aclose()
+        else:
+            async with rig() as opened:
+                subject = _subject(opened.backend)
+                yield Subject(
+                    backend=subject.backend, evm_account=EVM, solana_account=SOLANA,
+                    solana_public_key=SOLANA_PUBLIC_KEY, solana_message=solana_message(),
+                    secrets=subject.secrets, make_unavailable=opened.port.unplug, chain_id=CHAIN_ID,
+                )  # fmt: skip
+
+    async def test_an_account_is_added_by_configuration_only(self, subject: Subject) -> None:
+        with pytest.raises(PreconditionError, match="added by configuration"):
+            await subject.backend.adopt(EVM)
+
+    async def test_it_is_attended(self, subject: Subject) -> None:
+        assert isinstance(subject.backend, AttendedBackend)
+
+
+def _subject(backend: TrezorBackend) -> Subject:
+    return Subject(
+        backend=backend, evm_account=EVM, solana_account=SOLANA, solana_public_key=SOLANA_PUBLIC_KEY,
+        solana_message=solana_message(), secrets=(TEST_MNEMONIC,), chain_id=CHAIN_ID,
+    )  # fmt: skip
