@@ -1,0 +1,479 @@
+"""Each row of the error table: produced on the double, its error checked, and the next request works."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import usb1
+from trezorlib import exceptions, messages
+from trezorlib.thp.exceptions import ThpError, ThpErrorCode
+from trezorlib.transport import Transport
+
+from signer.adapters.trezor_device import errors
+from signer.adapters.trezor_device.device import TrezorKey
+from signer.adapters.trezor_device.request import Request
+from signer.decode.evm.envelope import signing_hash
+from signer.domain.errors import (
+    BrokenError,
+    InvalidRequestError,
+    PreconditionError,
+    RejectedError,
+    SignerError,
+    UnavailableError,
+)
+from signer.domain.reasons import DenyReason, FailReason
+from signer.mock.devices.trezor.flavour import MODEL_ONE, MODEL_T, SAFE_3, Flavour
+from signer.mock.devices.trezor.person import Decision, Press, Screen
+from signer.mock.devices.trezor.usb import UsbPort
+from signer.ports.device import DevicePhase
+from tests.integration.devices.trezor_rig import (
+    APPROVE,
+    EVM,
+    IGNORE,
+    KEYS,
+    OTHER_MNEMONIC,
+    REJECT,
+    SEED,
+    SOLANA,
+    UNPLUG,
+    WRONG_PIN,
+    at_screen,
+    rig,
+    scripted,
+    solana_message,
+    transaction,
+)
+
+BOTH = pytest.mark.parametrize("flavour", [MODEL_ONE, MODEL_T, SAFE_3], ids=lambda each: each.name)
+
+
+@BOTH
+async def test_a_rejection_is_a_denial(flavour: Flavour) -> None:
+    async with rig(person=at_screen(2, REJECT), flavour=flavour) as opened:
+        with pytest.raises(RejectedError) as caught:
+            await opened.sign()
+
+        assert caught.value.reason is DenyReason.REJECTED_ON_DEVICE
+        await opened.sign(1)
+
+
+@BOTH
+async def test_a_caller_who_leaves_ends_the_dialog(flavour: Flavour) -> None:
+    async with rig(person=at_screen(1, IGNORE), flavour=flavour, instant=False) as opened:
+        leaving = asyncio.create_task(opened.sign())
+        await opened.until_shown()
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+
+        await opened.sign(1)
+        assert "Cancel" in opened.device.received[1:]
+
+
+@BOTH
+async def test_nobody_presses_and_the_request_is_taken_off_the_display(flavour: Flavour) -> None:
+    async with rig(person=at_screen(2, IGNORE), flavour=flavour, approval_ms=80, answer_ms=80) as opened:
+        with pytest.raises(RejectedError) as caught:
+            await opened.sign()
+
+        assert caught.value.reason is DenyReason.NOT_CONFIRMED_IN_TIME
+        assert not opened.device.press(Press.APPROVE)
+        await opened.sign(1)
+
+
+@BOTH
+async def test_the_cable_is_pulled_while_the_person_reads(flavour: Flavour) -> None:
+    async with rig(person=at_screen(2, UNPLUG), flavour=flavour) as opened:
+        with pytest.raises(PreconditionError) as caught:
+            await opened.sign()
+
+        assert caught.value.reason is FailReason.DEVICE_OUTCOME_UNKNOWN
+        assert opened.device.received.count("EthereumSignTxEIP1559") == 1
+        opened.port.plug()
+        await opened.sign(1)
+
+
+async def test_the_device_falls_silent_while_the_person_reads() -> None:
+    async with rig(person=at_screen(1, IGNORE), approval_ms=300, answer_ms=300, instant=False) as opened:
+        signing = asyncio.create_task(opened.sign())
+        await opened.until_shown()
+        opened.device.silent = True
+        with pytest.raises(PreconditionError) as caught:
+            await signing
+
+        assert caught.value.reason is FailReason.DEVICE_OUTCOME_UNKNOWN
+        opened.device.silent = False
+        await opened.sign(1)
+
+
+async def test_the_device_is_not_there() -> None:
+    async with rig() as opened:
+        opened.port.unplug()
+        with pytest.raises(UnavailableError, match="plug it in") as caught:
+            await opened.sign()
+
+        assert caught.value.reason is FailReason.DEVICE_GONE
+        opened.port.plug()
+        await opened.sign(1)
+
+
+async def test_the_device_does_not_answer() -> None:
+    async with rig(answer_ms=100) as opened:
+        opened.device.silent = True
+        with pytest.raises(UnavailableError, match="does not answer") as caught:
+            await opened.sign()
+
+        assert caught.value.reason is FailReason.DEVICE_GONE
+        opened.device.silent = False
+        await opened.sign(1)
+
+
+async def test_another_program_holds_the_device() -> None:
+    async with rig() as opened:
+        suite = opened.port.find()
+        suite.open()
+        with pytest.raises(UnavailableError, match="close Trezor Suite") as caught:
+            await opened.sign()
+
+        assert caught.value.reason is FailReason.DEVICE_BUSY
+        suite.close()
+        await opened.sign(1)
+
+
+async def test_this_host_may_not_open_the_device() -> None:
+    async with rig() as opened:
+        opened.port.forbidden = True
+        with pytest.raises(UnavailableError, match="udev rules") as caught:
+            await opened.sign()
+
+        assert caught.value.reason is FailReason.DEVICE_GONE
+        opened.port.forbidden = False
+        await opened.sign(1)
+
+
+async def test_a_device_that_was_plugged_in_again_is_found_again_without_a_word() -> None:
+    async with rig() as opened:
+        await opened.sign()
+        opened.port.restart()
+
+        await opened.sign(1)
+
+
+async def test_a_locked_model_one_is_not_given_a_pin() -> None:
+    async with rig(flavour=MODEL_ONE, pin="1234") as opened:
+        with pytest.raises(PreconditionError, match="Trezor Suite") as caught:
+            await opened.sign()
+
+        assert caught.value.reason is FailReason.DEVICE_LOCKED
+        opened.device.state.unlocked = True
+        await opened.sign(1)
+
+
+@pytest.mark.parametrize("flavour", [MODEL_T, SAFE_3], ids=lambda each: each.name)
+async def test_a_locked_device_is_unlocked_by_its_person_and_signs(flavour: Flavour) -> None:
+    async with rig(flavour=flavour, pin="1", person=scripted(WRONG_PIN, APPROVE)) as opened:
+        await opened.sign()
+
+        assert "enter the PIN on the device" in {each.message for each in opened.watched}
+        opened.device.lock()
+        await opened.sign(1)
+
+
+@pytest.mark.parametrize("answer", [IGNORE, REJECT], ids=["nobody comes", "left"])
+async def test_a_device_that_stays_locked_says_so(answer: Decision) -> None:
+    async with rig(pin="1", person=scripted(answer), approval_ms=80, answer_ms=80) as opened:
+        with pytest.raises(PreconditionError, match="enter the PIN on the device") as caught:
+            await opened.sign()
+
+        assert caught.value.reason is FailReason.DEVICE_LOCKED
+        await opened.sign(1)
+
+
+@BOTH
+async def test_a_check_of_a_locked_device_shows_nothing(flavour: Flavour) -> None:
+    async with rig(flavour=flavour, pin="1") as opened:
+        with pytest.raises(PreconditionError) as caught:
+            await opened.backend.check(EVM)
+
+        assert caught.value.reason is FailReason.DEVICE_LOCKED
+        assert {"ButtonAck", "PinMatrixAck"}.isdisjoint(opened.device.received)
+        opened.device.state.unlocked = True
+        await opened.backend.check(EVM)
+
+
+async def test_an_evicted_session_is_opened_anew_without_a_word() -> None:
+    async with rig() as opened:
+        await opened.sign()
+        opened.device.evict_sessions()
+
+        await opened.sign(1)
+
+
+async def test_a_passphrase_that_the_settings_do_not_know_is_another_wallet() -> None:
+    async with rig(passphrase="hidden") as opened:
+        await opened.sign()  # the empty passphrase is given explicitly, and is the pinned wallet
+
+        opened.device.evict_sessions()
+        await opened.sign(1)
+
+
+async def test_a_passphrase_typed_on_the_device_is_checked_against_the_pin() -> None:
+    async with rig(passphrase="hidden", passphrase_on_device=True) as opened:
+        with pytest.raises(BrokenError, match="another seed or passphrase"):
+            await opened.sign()
+
+        opened.device.state.passphrase = ""
+        opened.device.evict_sessions()
+        await opened.sign(1)
+
+
+async def test_a_passphrase_setting_that_is_off_on_the_device_is_named() -> None:
+    async with rig(passphrase_on_device=True) as opened:
+        with pytest.raises(PreconditionError, match="Passphrase") as caught:
+            await opened.sign()
+
+        assert caught.value.reason is FailReason.DEVICE_REFUSES
+        opened.device.state.passphrase = ""
+        await opened.sign(1)
+
+
+async def test_a_path_that_the_device_forbids_is_named() -> None:
+    forbidden = TrezorKey(account=EVM, path="m/44'/0'/0'")
+    async with rig(keys=[forbidden]) as opened:
+        with pytest.raises(PreconditionError, match="Forbidden key path") as caught:
+            await opened.backend.check(EVM)
+
+        assert caught.value.reason is FailReason.DEVICE_REFUSES
+        opened.backend._keys[EVM] = KEYS[0]
+        await opened.sign(1)
+
+
+async def test_a_request_that_the_firmware_does_not_know_is_named() -> None:
+    async with rig(flavour=MODEL_ONE) as opened:
+        with pytest.raises(PreconditionError, match="Model One has no Solana") as caught:
+            await opened.backend.sign_solana(SOLANA, solana_message())
+
+        assert caught.value.reason is FailReason.DEVICE_FIRMWARE_TOO_OLD
+        await opened.sign(1)
+
+
+async def test_a_device_without_a_seed_is_named() -> None:
+    async with rig() as opened:
+        opened.device.state.initialized = False
+        with pytest.raises(PreconditionError, match="holds no seed") as caught:
+            await opened.sign()
+
+        assert caught.value.reason is FailReason.DEVICE_REFUSES
+        opened.device.state.initialized = True
+        await opened.sign(1)
+
+
+@pytest.mark.filterwarnings("ignore:Firmware is out of date")
+async def test_an_old_firmware_is_named() -> None:
+    old = replace(MODEL_T, version=(2, 0, 5))
+    async with rig(flavour=old) as opened:
+        with pytest.raises(PreconditionError, match="update it in Trezor Suite") as caught:
+            await opened.sign()
+
+        assert caught.value.reason is FailReason.DEVICE_FIRMWARE_TOO_OLD
+        opened.device.state.flavour = MODEL_T
+        await opened.sign(1)
+
+
+@pytest.mark.parametrize("fingerprint", [None, SEED.root_fingerprint()], ids=["address", "fingerprint"])
+async def test_another_seed_after_a_reconnect_signs_nothing(fingerprint: bytes | None) -> None:
+    async with rig(fingerprint=fingerprint) as opened:
+        await opened.sign()
+        mnemonic, opened.device.state.mnemonic = opened.device.state.mnemonic, OTHER_MNEMONIC
+        opened.port.restart()
+        with pytest.raises(BrokenError, match="another seed") as caught:
+            await opened.sign(1)
+
+        assert caught.value.reason is FailReason.BROKEN
+        assert opened.device.received.count("EthereumSignTxEIP1559") == 1
+        opened.device.state.mnemonic = mnemonic
+        opened.device.evict_sessions()
+        await opened.sign(2)
+
+
+async def test_a_late_confirmation_on_the_device_is_never_the_answer_to_the_next_request() -> None:
+    """The person confirms A when the host has gone; B must not get A's signature (core firmware)."""
+    async with rig(person=scripted(IGNORE), approval_ms=80, answer_ms=80) as opened:
+        # A host that only leaves, as the library does on its own: no Cancel, the dialog stays.
+        opened.backend._owner._session._end_dialog = lambda: True  # type: ignore[method-assign]
+        with pytest.raises(RejectedError):
+            await opened.sign(0, data=b"")
+        while opened.device.press(Press.APPROVE):
+            pass
+        assert not opened.port.replies.empty()
+
+        await opened.sign(1, data=b"")
+
+
+async def test_a_stale_signature_before_a_request_is_destroyed() -> None:
+    async with rig() as opened:
+        await opened.sign()
+        opened.device.send_unasked(_stale())
+
+        await opened.sign(1)
+
+
+@pytest.mark.parametrize("kind", ["evm", "solana"])
+async def test_a_stale_signature_in_the_middle_of_a_request_is_never_used(kind: str) -> None:
+    """It comes after the pins were checked, where only our own digest tells it from the right one."""
+    inject: list[Callable[[], None]] = []
+
+    def person(_: Screen) -> Decision:
+        if inject:
+            inject.pop()()
+        return APPROVE
+
+    async with rig(person=person) as opened:
+        stale = _stale() if kind == "evm" else messages.SolanaTxSignature(signature=bytes(64))
+        inject.append(lambda: opened.device.send_unasked(stale))
+        signing = opened.sign() if kind == "evm" else opened.backend.sign_solana(SOLANA, solana_message())
+        with pytest.raises(BrokenError, match="destroyed") as caught:
+            await signing
+
+        assert caught.value.reason is FailReason.SIGNATURE_INVALID
+        await opened.sign(1)
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        messages.Success(message="no"),
+        messages.EthereumTxRequest(signature_v=7, signature_r=b"\1", signature_s=b"\1"),
+        messages.EthereumTxRequest(signature_v=0, signature_r=bytes(99), signature_s=b""),
+        messages.EthereumTxRequest(),
+    ],
+    ids=["other message", "strange parity", "wrong length", "empty"],
+)
+async def test_garbage_instead_of_a_signature_is_never_used(garbage: messages.Success) -> None:
+    inject: list[Callable[[], None]] = []
+
+    def person(_: Screen) -> Decision:
+        if inject:
+            inject.pop()()
+        return APPROVE
+
+    async with rig(person=person) as opened:
+        inject.append(lambda: opened.device.send_unasked(garbage))
+        with pytest.raises(BrokenError) as caught:
+            await opened.sign()
+
+        assert caught.value.reason is FailReason.SIGNATURE_INVALID
+        await opened.sign(1)
+
+
+async def test_chunks_that_are_no_message_are_garbage_before_a_request_and_forgotten() -> None:
+    async with rig() as opened:
+        await opened.sign()
+        opened.port.replies.put(b"\xff" * 64)
+        await opened.sign(1)
+
+        opened.port.replies.put(b"?##\xff\xff" + bytes(59))
+        await opened.sign(2)
+
+
+async def test_a_cancelled_dialog_of_somebody_else_is_no_rejection_of_ours() -> None:
+    async with rig() as opened:
+        await opened.sign()
+        opened.device.send_unasked(
+            messages.Failure(code=messages.FailureType.ActionCancelled, message="Cancelled")
+        )
+
+        await opened.sign(1)
+
+
+async def test_a_message_that_needs_no_signature_of_the_key_never_reaches_the_device() -> None:
+    async with rig() as opened:
+        for message in (solana_message(bytes(32)), b"", b"\x81" + bytes(99), solana_message() + b"\0"):
+            with pytest.raises(InvalidRequestError):
+                await opened.backend.sign_solana(SOLANA, message)
+
+        assert "SolanaSignTx" not in opened.device.received
+        assert len(await opened.backend.sign_solana(SOLANA, solana_message())) == 64
+
+
+async def test_another_process_of_ours_is_kept_away_by_the_lock() -> None:
+    async with rig() as opened, rig() as other:
+        await opened.sign()
+        other.backend._owner._lock._path = opened.backend._owner._lock._path
+        with pytest.raises(UnavailableError, match="another process") as caught:
+            await other.sign()
+
+        assert caught.value.reason is FailReason.DEVICE_BUSY
+        await opened.backend.aclose()
+        await other.sign(1)
+
+
+async def test_the_person_and_the_watcher_are_told_every_screen() -> None:
+    async with rig() as opened:
+        await opened.sign()
+        await asyncio.sleep(0)
+
+        assert [(each.phase, each.message) for each in opened.watched] == [
+            (DevicePhase.WAITING_FOR_CONFIRMATION, "confirm on the device: screen 1 of 3"),
+            (DevicePhase.WAITING_FOR_CONFIRMATION, "confirm on the device: screen 2 of 3"),
+            (DevicePhase.WAITING_FOR_CONFIRMATION, "confirm on the device: screen 3 of 3"),
+            (DevicePhase.CONFIRMED, "confirmed on the device"),
+            (DevicePhase.ENDED, ""),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("raised", "reason"),
+    [
+        (exceptions.NotPairedError(), FailReason.DEVICE_NOT_PAIRED),
+        (exceptions.DeviceLockedError(), FailReason.DEVICE_LOCKED),
+        (exceptions.PinException(messages.FailureType.PinInvalid, "no"), FailReason.DEVICE_LOCKED),
+        (exceptions.MissingCapability(), FailReason.DEVICE_REFUSES),
+        (ThpError(ThpErrorCode.DEVICE_LOCKED), FailReason.DEVICE_LOCKED),
+        (ThpError(ThpErrorCode.TRANSPORT_BUSY), FailReason.DEVICE_BUSY),
+        (ThpError(ThpErrorCode.UNALLOCATED_CHANNEL), FailReason.DEVICE_GONE),
+        (usb1.USBErrorNoDevice(), FailReason.DEVICE_GONE),
+        (usb1.USBErrorBusy(), FailReason.DEVICE_BUSY),
+        (OSError("Cannot open device"), FailReason.DEVICE_GONE),
+    ],
+    ids=lambda each: each.value if isinstance(each, FailReason) else repr(each),
+)
+async def test_what_opening_raises_has_its_own_error(raised: Exception, reason: FailReason) -> None:
+    """Rows that the double of protocol v1 cannot produce on the wire (THP), and those of USB itself."""
+    broken = [raised, raised]
+
+    def find(port: UsbPort) -> Transport:
+        if broken:
+            raise broken.pop()
+        return port.find()
+
+    async with rig(find=find) as opened:
+        with pytest.raises(SignerError) as caught:
+            await opened.sign()
+        broken.clear()
+
+        assert isinstance(caught.value, PreconditionError | UnavailableError)
+        assert caught.value.reason is reason
+        await opened.sign(1)
+
+
+def test_a_stale_channel_is_made_anew_before_a_screen_and_unknown_after_it() -> None:
+    stale = ThpError(ThpErrorCode.UNALLOCATED_CHANNEL)
+    request = Request(None, answer_ms=1_000)
+
+    assert errors.retryable(stale, request)
+    request.ask(screens=2)
+    assert errors.retryable(stale, request)
+    request.on_button(messages.ButtonRequest(code=messages.ButtonRequestType.SignTx))
+    assert not errors.retryable(stale, request)
+    unknown = errors.translate(stale, request)
+    assert isinstance(unknown, PreconditionError)
+    assert unknown.reason is FailReason.DEVICE_OUTCOME_UNKNOWN
+
+
+def _stale() -> messages.EthereumTxRequest:
+    """A true signature of this key, of another transaction."""
+    steps = KEYS[0].steps
+    raw = SEED.secp256k1(steps).sign_recoverable(signing_hash(transaction(99)), hasher=None)
+    return messages.EthereumTxRequest(signature_v=raw[64], signature_r=raw[:32], signature_s=raw[32:64])
