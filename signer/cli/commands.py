@@ -5,12 +5,23 @@ import sys
 from collections.abc import Sequence
 
 from signer.api.admin_client import RefusedError
-from signer.cli import admin, audit, dev_pki, doctor, mock, policy_check, rotate, run_signer, vault
+from signer.cli import (
+    admin,
+    audit,
+    dev_pki,
+    doctor,
+    mock,
+    mock_device,
+    policy_check,
+    rotate,
+    run_signer,
+    vault,
+)
 from signer.cli.command import Command
 from signer.cli.exit_codes import MEANING, ExitCode
 from signer.domain.errors import SignerError, UnavailableError
 
-COMMANDS = (run_signer, dev_pki, mock, policy_check, audit, doctor, admin, rotate, vault)
+COMMANDS = (run_signer, dev_pki, mock, mock_device, policy_check, audit, doctor, admin, rotate, vault)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -37,7 +37,12 @@ def signing_hash(transaction: UnsignedEvmTransaction) -> bytes:
 
     Remembered for a moment: whoever signs and whoever checks the signature ask for the same one.
     """
-    return keccak256(TYPE + encode_list((_unsigned_fields(transaction),)))
+    return keccak256(unsigned_bytes(transaction))
+
+
+def unsigned_bytes(transaction: UnsignedEvmTransaction) -> bytes:
+    """Return what is hashed and what a device is given to show: `0x02 || rlp(nine fields)`."""
+    return TYPE + encode_list((_unsigned_fields(transaction),))
 
 
 def payload_hash(transaction: UnsignedEvmTransaction) -> str:

@@ -112,7 +112,7 @@ class LedgerDevice:
             self._app, self._review = (self.apps[name] if name else None), None
             self.on_cut()
 
-    def blind(self, on: bool) -> None:  # noqa: FBT001 - a switch
+    def blind(self, *, on: bool) -> None:
         """Set blind signing in both applications."""
         with self._lock:
             for app in self.apps.values():

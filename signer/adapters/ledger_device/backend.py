@@ -1,0 +1,183 @@
+"""The `ledger` key backend: one device, its accounts, and a person who confirms. Keeps no key."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+from typing_extensions import override
+
+from signer.adapters.device.owner import DeviceOwner, Ticket
+from signer.adapters.device.states import DeviceState
+from signer.adapters.ledger_device import ethereum, solana
+from signer.adapters.ledger_device.application import Key
+from signer.adapters.ledger_device.application import Path as DevicePath
+from signer.adapters.ledger_device.ethereum import ETHEREUM
+from signer.adapters.ledger_device.paths import encode_path
+from signer.adapters.ledger_device.places import opener
+from signer.adapters.ledger_device.session import LedgerSession, Patience
+from signer.adapters.ledger_device.solana import SOLANA
+from signer.domain.accounts import AccountId, chain_of, evm_chain_id, is_evm
+from signer.domain.errors import BrokenError, ConfigurationError, PreconditionError
+from signer.domain.reasons import FailReason
+from signer.domain.transactions import EvmSignature, UnsignedEvmTransaction
+from signer.ports.device import Watch
+from signer.ports.events import EventLog
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerKey:
+    """A pinned account and its derivation path, as `m/44'/60'/0'/0/0`."""
+
+    account: AccountId
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerPlace:
+    """Which device: `name` is how messages call it; `place` as `signer.adapters.ledger_device.places` has it.
+
+    `lock_file` is the same for every process that might use the device.
+    """
+
+    name: str
+    place: str
+    lock_file: Path
+
+
+class LedgerBackend:
+    """Signs what a person confirms. Two accounts of two chains need two applications, one open at a time.
+
+    Close it with `aclose`. Opens the device at the first request.
+    """
+
+    name = "ledger"
+
+    def __init__(
+        self,
+        keys: Iterable[LedgerKey],
+        device: LedgerPlace,
+        *,
+        log: EventLog,
+        patience: Patience | None = None,
+    ) -> None:
+        """Raises ConfigurationError for a path or a place that cannot be."""
+        self._keys: Mapping[AccountId, Key] = {each.account: _key(each) for each in keys}
+        session = LedgerSession(
+            opener(device.place), name=device.name, patience=patience or Patience(), log=log
+        )
+        self._owner = DeviceOwner(session, name=device.name, lock_file=device.lock_file)
+
+    @property
+    def state(self) -> DeviceState:
+        """Cached; asking touches no device."""
+        return self._owner.state
+
+    async def accounts(self) -> Sequence[AccountId]:
+        """The pinned accounts. Their applications cannot all be open, so each is looked at when it signs."""
+        return tuple(self._keys)
+
+    async def check(self, account: AccountId) -> None:
+        """Look whether the pinned key is there, after what others wait for. Raises as signing does."""
+        key = self._key(account)
+        await self._owner.run(lambda session, _ticket: session.check(key))
+
+    async def adopt(self, account: AccountId) -> None:
+        """Refused: a device account has a path that a person chose and an address that a person confirmed."""
+        if account not in self._keys:
+            text = f"{account}: a device account is added by configuration, with its path and its address"
+            raise PreconditionError(FailReason.DEVICE_REFUSES, text)
+
+    async def sign_evm(self, account: AccountId, transaction: UnsignedEvmTransaction) -> EvmSignature:
+        """Have a person sign."""
+        return await self.sign_evm_for(None, account, transaction)
+
+    async def sign_solana(self, account: AccountId, message: bytes) -> bytes:
+        """Have a person sign a whole message."""
+        return await self.sign_solana_for(None, account, message)
+
+    async def sign_evm_for(
+        self, watch: Watch | None, account: AccountId, transaction: UnsignedEvmTransaction
+    ) -> EvmSignature:
+        """Sign, and tell `watch` how far it is."""
+        key = self._key(account, evm=True)
+        if transaction.chain_id != evm_chain_id(chain_of(account)):
+            text = f"{account} was asked to sign for chain {transaction.chain_id}"
+            raise BrokenError(FailReason.BROKEN, text)
+        request = ethereum.signing_request(key, transaction)
+        return await self._run(lambda session, ticket: session.sign(request, ticket), watch)
+
+    async def sign_solana_for(self, watch: Watch | None, account: AccountId, message: bytes) -> bytes:
+        """Sign, and tell `watch` how far it is."""
+        request = solana.signing_request(self._key(account, evm=False), message)
+        return await self._run(lambda session, ticket: session.sign(request, ticket), watch)
+
+    def attended(self, watch: Watch) -> "AttendedLedger":
+        """The same device, for one request whose progress somebody watches."""
+        return AttendedLedger(self, watch)
+
+    async def aclose(self) -> None:
+        """Give up what is shown, close the device, let other processes have it."""
+        await self._owner.aclose()
+
+    @override
+    def __repr__(self) -> str:
+        return f"LedgerBackend({len(self._keys)} keys, {self.state})"
+
+    @override
+    def __reduce__(self) -> NoReturn:
+        """Its thread and its connection stay in this process."""
+        raise TypeError("a key backend cannot be pickled or copied")
+
+    async def _run(self, work: Callable[[LedgerSession, Ticket], T], watch: Watch | None) -> T:
+        return await self._owner.run(work, watch)
+
+    def _key(self, account: AccountId, *, evm: bool | None = None) -> Key:
+        key = self._keys.get(account)
+        if key is None or (evm is not None and evm != (key.application is ETHEREUM)):
+            raise BrokenError(FailReason.BROKEN, f"the ledger backend holds no such key for {account}")
+        return key
+
+
+class AttendedLedger:
+    """A LedgerBackend whose signatures are watched."""
+
+    name = "ledger"
+
+    def __init__(self, backend: LedgerBackend, watch: Watch) -> None:
+        self._backend = backend
+        self._watch = watch
+
+    async def accounts(self) -> Sequence[AccountId]:
+        """As the backend's."""
+        return await self._backend.accounts()
+
+    async def check(self, account: AccountId) -> None:
+        """As the backend's."""
+        await self._backend.check(account)
+
+    async def adopt(self, account: AccountId) -> None:
+        """As the backend's."""
+        await self._backend.adopt(account)
+
+    async def sign_evm(self, account: AccountId, transaction: UnsignedEvmTransaction) -> EvmSignature:
+        """Have a person sign, watched."""
+        return await self._backend.sign_evm_for(self._watch, account, transaction)
+
+    async def sign_solana(self, account: AccountId, message: bytes) -> bytes:
+        """Have a person sign a whole message, watched."""
+        return await self._backend.sign_solana_for(self._watch, account, message)
+
+
+def _key(configured: LedgerKey) -> Key:
+    account, path = configured.account, DevicePath(encode_path(configured.path))
+    application = ETHEREUM if is_evm(chain_of(account)) else SOLANA
+    coin = "60'" if application is ETHEREUM else "501'"
+    if not configured.path.startswith(f"m/44'/{coin}"):
+        raise ConfigurationError(
+            f"{account}: the application {application.name} has no key at {configured.path}; "
+            f"allowed are paths that begin with m/44'/{coin}"
+        )
+    return Key(account=account, path=path, application=application)

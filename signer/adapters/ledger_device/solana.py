@@ -1,0 +1,88 @@
+"""The Solana application: what we ask, and how its answers are read. Signs serialized messages, whole."""
+
+from functools import partial
+from hashlib import sha256
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from signer.adapters.ledger_device.application import Application, Key, Path, Request
+from signer.adapters.ledger_device.chunks import command, pieces
+from signer.domain.accounts import address_of
+from signer.domain.base58 import base58, base58_key
+from signer.domain.errors import PreconditionError
+from signer.domain.reasons import FailReason
+
+MESSAGE_MAX = 2_600
+"""Longest message that was seen to work; a transaction of the network has 1,232 bytes at most."""
+
+_CLASS = 0xE0
+_CONFIGURATION, _PUBLIC_KEY, _SIGN = 0x04, 0x05, 0x06
+_CONFIRM = 0x01
+_EXTENDS, _MORE_FOLLOWS = 0x01, 0x02
+_ONE_SIGNER = b"\x01"
+_SIGNATURE_BYTES, _KEY_BYTES = 64, 32
+_CONFIGURATION_BYTES = 5
+
+
+def signing_request(key: Key, message: bytes) -> Request[bytes]:
+    """Ask for a signature.
+
+    Raises PreconditionError when the message is empty or longer than was seen to work.
+    """
+    if not 0 < len(message) <= MESSAGE_MAX:
+        text = f"a message of {len(message)} bytes; a Ledger is known to take 1 to {MESSAGE_MAX}"
+        raise PreconditionError(FailReason.DEVICE_REFUSES, text)
+    cut = pieces(_ONE_SIGNER + key.path + message)
+    last = len(cut) - 1
+    return Request(
+        key=key,
+        commands=[
+            command(_CLASS, _SIGN, _CONFIRM, _EXTENDS * (at > 0) | _MORE_FOLLOWS * (at < last), piece)
+            for at, piece in enumerate(cut)
+        ],
+        answer_bytes=_SIGNATURE_BYTES,
+        read=partial(_signature, base58_key(address_of(key.account)), message),
+        shown=f"Message Hash {base58(sha256(message).digest())}, or the transfer in words",
+        # Only the application knows what it can show in words: it refuses the rest by a word of its own.
+        needs_blind_signing=False,
+    )
+
+
+def _signature(public_key: bytes, message: bytes, data: bytes) -> bytes:
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(data, message)
+    except InvalidSignature:
+        raise ValueError("made by another key, or over another message") from None
+    return data
+
+
+def _blind_signing(data: bytes) -> bool:
+    # Newer applications append to the five bytes.
+    if not _CONFIGURATION_BYTES <= len(data) < _KEY_BYTES:
+        raise ValueError(
+            f"a configuration of {len(data)} bytes; {_CONFIGURATION_BYTES} or a few more are allowed"
+        )
+    return bool(data[0])
+
+
+def _ask_address(path: Path) -> bytes:
+    return command(_CLASS, _PUBLIC_KEY, 0, 0, path)
+
+
+def _address(data: bytes) -> str:
+    if len(data) != _KEY_BYTES:
+        raise ValueError(f"a public key of {len(data)} bytes; {_KEY_BYTES} are allowed")
+    return base58(data)
+
+
+SOLANA = Application(
+    name="Solana",
+    minimum=(1, 9, 0),
+    blind_signing_menu="Solana application, Settings, Allow blind signing: Yes",
+    configuration=command(_CLASS, _CONFIGURATION, 0, 0),
+    blind_signing=_blind_signing,
+    ask_address=_ask_address,
+    address=_address,
+    end_dialog=None,
+)
