@@ -5,10 +5,11 @@ blind signing on; `AIRLOCK_LEDGER_PRESS=command` is run as `command approve` whe
 needed. Tests that script the device itself are for the double only.
 """
 
+import asyncio
 import os
 import subprocess
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +38,7 @@ SOLANA = AccountId(f"solana:EtWTRABZaYq6iMfeYKouRu166VU2xqa1:{SOLANA_PUBLIC}")
 KEYS = (LedgerKey(account=EVM, path="m/44'/60'/0'/0/0"), LedgerKey(account=SOLANA, path="m/44'/501'/0'/0'"))
 OTHER_MNEMONIC = "all all all all all all all all all all all all"
 PATIENT = Patience(approval_ms=60_000, answer_ms=5_000, listen_ms=20, drain_ms=60_000)
-SOON = Patience(approval_ms=80, answer_ms=150, listen_ms=20, drain_ms=60_000)
+SOON = Patience(approval_ms=400, answer_ms=700, listen_ms=20, drain_ms=60_000)
 """For tests in which somebody does not answer."""
 
 REAL = os.environ.get("AIRLOCK_LEDGER_TCP", "")
@@ -94,10 +95,21 @@ class Rig:
         signature = await self.backend.sign_evm(EVM, wanted)
         assert recover_address(signing_hash(wanted), signature) == address_of(EVM)
 
+    async def shown(self) -> None:
+        """Until something is on the screen."""
+        await until(lambda: self.device.review is not None)
+
     async def next_request_works(self) -> None:
         self.device.person = always(APPROVE)
         self.device.blind(on=True)
         await self.sign()
+
+
+async def until(so: Callable[[], bool]) -> None:
+    """Wait for what another thread does."""
+    async with asyncio.timeout(20):
+        while not so():  # noqa: ASYNC110 - no event tells it to this loop
+            await asyncio.sleep(0.003)
 
 
 @asynccontextmanager

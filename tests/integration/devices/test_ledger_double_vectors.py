@@ -26,5 +26,5 @@ def test_every_recorded_exchange_is_answered_byte_for_byte(application: str, cou
 def _play(device: LedgerDevice, client: PlainClient, each: Exchange, config: str) -> str:
     device.person = always(REJECT if each["case"].startswith("rejected") else APPROVE)
     if each["apdu"] == config:  # the setting is what the recording shows from here on
-        device.blind(blind_signing(each["response"]))
+        device.blind(on=blind_signing(each["response"]))
     return client.ask(bytes.fromhex(each["apdu"])).hex()
