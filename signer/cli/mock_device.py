@@ -1,9 +1,9 @@
 """`airlock-signer mock-device`: a hardware wallet that is none, to rehearse with. On the loopback only."""
 
-from signer.cli import mock_ledger
+from signer.cli import mock_ledger, mock_trezor
 from signer.cli.command import Subparsers
 
-DEVICES = (mock_ledger,)
+DEVICES = (mock_ledger, mock_trezor)
 
 
 def add_to(subparsers: Subparsers) -> None:

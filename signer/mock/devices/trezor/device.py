@@ -11,6 +11,7 @@ from typing import cast
 from trezorlib import messages
 from trezorlib.protobuf import MessageType
 
+from signer.mock.devices.seed import Seed
 from signer.mock.devices.trezor import ethereum, management, solana
 from signer.mock.devices.trezor.flavour import MODEL_T, Flavour
 from signer.mock.devices.trezor.person import Decision, Person, Press, Screen, approving
@@ -97,6 +98,10 @@ class TrezorDevice:
         """Put a message before the host that it did not ask for: a stale reply."""
         with self._lock:
             self.on_reply(message)
+
+    def root_fingerprint(self) -> bytes:
+        """Names the seed without a passphrase; the settings pin it."""
+        return Seed(self.state.mnemonic).root_fingerprint()
 
     def evict_sessions(self) -> None:
         """As ten sessions of other programs would."""
