@@ -78,7 +78,24 @@ def test_a_file_that_is_not_there_or_not_toml_is_named(tmp_path: Path) -> None:
         ("https://ethereum-node.internal", "https://u:hunter2@ethereum-node.internal", "a password"),
         ("https://ethereum-node.internal", "https://node.internal/v2/" + "k3Y" * 9, "an access key"),
         ("https://ethereum-node.internal", "https://node.internal/?key=" + "k3Y" * 9, "an access key"),
+        ("https://ethereum-node.internal", "https://node.internal/?" + "k3Y" * 9, "an access key"),
+        ("https://ethereum-node.internal", "https://node.internal/rpc#" + "k3Y" * 9, "an access key"),
+        (
+            "https://ethereum-node.internal",
+            "https://node.internal/?t=eyJhbGciOiJIUzI1NiJ9.e30.x",
+            "an access key",
+        ),
+        ("https://ethereum-node.internal", "https://node.internal/v2/" + "k3Y" * 9 + "==", "an access key"),
+        ("https://ethereum-node.internal", "https://node.internal/%6b3Y" + "k3Y" * 9, "an access key"),
+        ("https://ethereum-node.internal", "https://u:hunter2/x@node.internal/", "a password"),
         ('"file:secrets/dsn"', '"postgresql://u@h/d?password=hunter2"', "a password"),
+        ('"file:secrets/dsn"', '"postgresql://u@h/d?PASSWORD=hunter2"', "a password"),
+        ('"file:secrets/dsn"', '"postgresql://u:hunter2/x@h/d"', "a password"),
+        ('"file:secrets/dsn"', '"postgresql://u:12/34@h/d"', "a password"),
+        ('"file:secrets/dsn"', '"postgresql://u:hunter2?x@h/d"', "a password"),
+        ('"file:secrets/dsn"', '"postgresql://u:hunter2#x@h/d"', "a password"),
+        ('"file:secrets/dsn"', '"postgresql://u:hunter2@[h/d"', "a password"),
+        ('"file:secrets/dsn"', '"postgresql://u:hunter2@h\uff0fd"', "a password"),
     ],
 )
 def test_a_secret_in_the_file_is_refused_with_its_line_and_not_shown(
@@ -96,6 +113,34 @@ def test_a_secret_in_the_file_is_refused_with_its_line_and_not_shown(
     assert secret not in message
     assert "hunter2" not in message
     assert secret in path.read_text(encoding="utf-8").splitlines()[line - 1]
+
+
+@pytest.mark.parametrize("text", ["postgresql://hunter2@h\uff0fd", "postgresql://hunter2@[h/d"])
+def test_what_is_no_url_is_refused_and_not_quoted(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"database\.dsn: no URL; ") as caught:
+        load(_changed(tmp_path, "file:secrets/dsn", text))
+
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://ethereum-node.internal:8545/rpc/v1",
+        "http://[::1]:8545",
+        "https://a-very-long-name-of-a-host-1234567890.mainnet.eth.internal.example/",
+    ],
+)
+def test_an_address_without_a_key_may_stand_in_the_file(tmp_path: Path, text: str) -> None:
+    assert load(_changed(tmp_path, "https://ethereum-node.internal", text)).chain.rpc_url.startswith(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["postgresql:///d?host=/run/postgresql", "postgresql://u@[::1]:5432/d", "postgresql://u%40x@h:1/d"],
+)
+def test_a_dsn_without_a_password_may_stand_in_the_file(tmp_path: Path, text: str) -> None:
+    assert load(_changed(tmp_path, "file:secrets/dsn", text)).database.dsn == text
 
 
 def test_a_reference_to_vault_needs_a_vault(tmp_path: Path) -> None:

@@ -5,14 +5,17 @@ in hex or PEM, mnemonics (BIP-39 lengths), Vault tokens, passwords and access ke
 """
 
 import re
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote
 
 _HEX_KEY = re.compile(r"(0x)?[0-9a-fA-F]{64}")
 _PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 _VAULT_TOKEN = re.compile(r"(hv[sbr]|[sbr])\.[A-Za-z0-9_\-]{20,}")
 _MNEMONIC = re.compile(r"[a-z]{3,8}( [a-z]{3,8}){11,23}")
 _MNEMONIC_WORDS = frozenset({12, 15, 18, 21, 24})
-_KEY_CHARACTERS = re.compile(r"[A-Za-z0-9_\-]{16,}")
+_URL = re.compile(
+    r"\s*(?P<scheme>[a-z0-9+.\-]+)://(?P<host>[^/?#]*)(?P<path>[^?#]*)(?P<rest>.*)", re.IGNORECASE | re.DOTALL
+)
+_KEY_CHARACTERS = re.compile(r"[A-Za-z0-9_\-+]{16,}")
 _PASSWORD_NAMES = frozenset({"password", "sslpassword", "passfile"})
 
 
@@ -30,22 +33,31 @@ def literal_secret(text: str) -> str | None:
 
 
 def _in_url(text: str) -> str | None:
-    try:
-        parts = urlsplit(text)
-        named = parse_qs(parts.query)
-    except ValueError:
+    # Not urlsplit: it refuses what people write, and then nobody would have looked.
+    url = _URL.fullmatch(text)
+    if url is None:
         return None
-    if parts.password is not None or _PASSWORD_NAMES & named.keys():
+    query = parse_qs(url["rest"].removeprefix("?"), keep_blank_values=True)
+    if _has_password(url) or _PASSWORD_NAMES & {name.lower() for name in query}:
         return "a password"
-    if parts.scheme not in {"http", "https", "ws", "wss"}:
+    if url["scheme"].lower() not in {"http", "https", "ws", "wss"}:
         return None
-    if parts.username is not None or any(_is_key(value) for values in named.values() for value in values):
+    behind_the_host = unquote(url["path"] + url["rest"])
+    if "@" in url["host"] or any(_is_key(part) for part in _KEY_CHARACTERS.findall(behind_the_host)):
         return "an access key"
-    return "an access key" if any(_is_key(part) for part in parts.path.split("/")) else None
+    return None
+
+
+def _has_password(url: re.Match[str]) -> bool:
+    """Also one with a `/`, `?` or `#` in it that should have been written in percents."""
+    user, at, _ = url["host"].rpartition("@")
+    if at:
+        return ":" in user
+    _, colon, port = url["host"].rpartition(":")
+    broken_off = "@" in url["path"] or ("@" in url["rest"] and not port.isdigit())
+    return bool(colon) and broken_off
 
 
 def _is_key(part: str) -> bool:
     """Long, of one piece, with digits and letters: what providers put into the address of a node."""
-    has_digit = any(character.isdigit() for character in part)
-    has_letter = any(character.isalpha() for character in part)
-    return bool(_KEY_CHARACTERS.fullmatch(part)) and has_digit and has_letter
+    return any(character.isdigit() for character in part) and any(character.isalpha() for character in part)

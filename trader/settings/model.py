@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -22,7 +22,7 @@ def _wallet(text: str) -> WalletId:
 def _dsn(text: str) -> str:
     if is_reference(text):
         parse_reference(text)
-    elif urlsplit(text).scheme not in {"postgresql", "postgres"}:
+    elif _split(text).scheme not in {"postgresql", "postgres"}:
         raise ValueError(f"postgresql://… without a password is allowed; for one with a password {ALLOWED}")
     return text
 
@@ -30,16 +30,24 @@ def _dsn(text: str) -> str:
 def _url(text: str) -> str:
     if is_reference(text):
         parse_reference(text)
-    elif urlsplit(text).scheme not in {"http", "https"} or not urlsplit(text).hostname:
+    elif _split(text).scheme not in {"http", "https"} or not _split(text).hostname:
         raise ValueError(f"http://… or https://… is allowed; for one with an access key {ALLOWED}")
     return text
 
 
 def _vault_address(text: str) -> str:
-    parts = urlsplit(text)
+    parts = _split(text)
     if parts.scheme != "https" or not parts.hostname or parts.path.strip("/"):
         raise ValueError("https://HOST:PORT is allowed")
     return text
+
+
+def _split(text: str) -> SplitResult:
+    try:
+        return urlsplit(text)
+    except ValueError:
+        # The library quotes what stands before the path, and the password in it.
+        raise ValueError("no URL; SCHEME://HOST:PORT/PATH is allowed") from None
 
 
 AddressText = Annotated[str, AfterValidator(_address)]
