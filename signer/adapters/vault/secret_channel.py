@@ -5,6 +5,7 @@ record buffer, which it overwrites (SSL_OP_CLEANSE_PLAINTEXT), and into our lock
 """
 
 import asyncio
+import select
 import socket
 import ssl
 from collections.abc import Callable, Mapping
@@ -149,9 +150,12 @@ class _Channel:
     def abort(self) -> None:
         """Make a thread that is in `post` fail soon. From another thread."""
         self._aborted = True
-        if self._socket is not None:
+        kept = self._socket
+        if kept is not None:
             try:
-                self._socket.shutdown(socket.SHUT_RDWR)
+                # Not its own method: that takes TLS off first, and what the other thread sends in between,
+                # token and all, would go out as it is.
+                socket.socket.shutdown(kept, socket.SHUT_RDWR)
             except OSError:
                 return  # it has ended by itself
 
@@ -161,6 +165,9 @@ class _Channel:
 
     def _ask(self, head: bytes, body: bytes | memoryview) -> "_Answer":
         kept = self._socket
+        if kept is not None and _is_unasked(kept):
+            self._drop()
+            kept = None
         if kept is not None:
             try:
                 return self._exchange(kept, head, body)
@@ -171,6 +178,8 @@ class _Channel:
                 self._drop()
                 self._buffer.wipe()
         self._socket = fresh = self._connect()
+        if self._aborted:
+            raise TimeoutError  # while there was no connection to cut off; nobody waits for the answer
         return self._exchange(fresh, head, body)
 
     def _exchange(self, connection: socket.socket, head: bytes, body: bytes | memoryview) -> "_Answer":
@@ -234,16 +243,16 @@ class _Reader:
         start = self._until(_HEAD_END, 0) + len(_HEAD_END)
         status, fields = _parse_head(bytes(self._buffer.view[:start]))
         if fields.get("transfer-encoding", "").lower() == "chunked":
-            end = self._chunks(start)
+            end, read = self._chunks(start)
         else:
-            end = start + _number(fields.get("content-length", ""), 10)
+            end = read = start + _number(fields.get("content-length", ""), 10)
             self._fill(end)
-        return _Answer(
-            status=status, start=start, end=end, closes=fields.get("connection", "").lower() == "close"
-        )
+        # More than one answer would be taken for the answer to the next question.
+        closes = fields.get("connection", "").lower() == "close" or self._filled > read
+        return _Answer(status=status, start=start, end=end, closes=closes)
 
-    def _chunks(self, start: int) -> int:
-        """Join the chunks where they lie; returns the end of the joined body."""
+    def _chunks(self, start: int) -> tuple[int, int]:
+        """Join the chunks where they lie; returns the end of the joined body, and of what was read for it."""
         end = at = start
         while True:
             line_end = self._until(b"\r\n", at)
@@ -255,7 +264,7 @@ class _Reader:
             self._buffer.move(end, at, size)
             end, at = end + size, at + size + 2
             if size == 0:
-                return end
+                return end, at
 
     def _until(self, mark: bytes, start: int) -> int:
         """Read until `mark` is there; returns where."""
@@ -274,6 +283,13 @@ class _Reader:
         if count == 0:
             raise _GoneError("the connection ended before the answer")
         self._filled += count
+
+
+def _is_unasked(connection: socket.socket) -> bool:
+    """Whether something is there before we asked: the end, or an answer that belongs to nobody."""
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _head(endpoint: Endpoint, path: str, headers: Mapping[str, str], length: int) -> bytes:

@@ -1,14 +1,18 @@
 """What is read into locked memory from a server that answers in every way HTTP allows, and in some others."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 import pytest
+from typing_extensions import override
 
 from signer.adapters.vault.secret_channel import ANSWER_BYTES, Endpoint, SecretChannels, StatusError
 from signer.domain.errors import UnavailableError
 from signer.domain.reasons import FailReason
+from tests.testbed.vault import VaultServer
 
 OK = b"HTTP/1.1 200 OK\r\n"
 BODY = b'{"data":{"batch_results":[]}}'
@@ -162,6 +166,27 @@ async def test_what_is_no_answer_has_its_own_reason_and_the_next_question_works(
     assert await channels.post("p", {}, b"{}", bytes) == BODY
 
 
+async def test_a_second_answer_is_never_taken_for_the_answer_to_the_next_question(
+    server: Server, channels: SecretChannels
+) -> None:
+    other = WHOLE.replace(b"data", b"late")
+    server.answers = [WHOLE + other, WHOLE]
+
+    assert await channels.post("p", {}, b"{}", bytes) == BODY
+    assert await channels.post("p", {}, b"{}", bytes) == BODY
+    assert server.connections == 2
+
+
+async def test_an_answer_that_comes_unasked_is_never_taken_for_the_answer_to_the_next_question(
+    server: Server, channels: SecretChannels
+) -> None:
+    await channels.post("p", {}, b"{}", bytes)
+    server.transports[0].write(WHOLE.replace(b"data", b"late"))
+    await asyncio.sleep(0.05)
+
+    assert await channels.post("p", {}, b"{}", bytes) == BODY
+
+
 async def test_a_cancelled_caller_leaves_the_channel_usable(server: Server, channels: SecretChannels) -> None:
     server.answers = [None, WHOLE]
     asking = [asyncio.create_task(channels.post("p", {}, b"{}", bytes)) for _ in range(8)]
@@ -187,3 +212,33 @@ async def _head(reader: asyncio.StreamReader) -> bytes:
         return head + await reader.readexactly(length)
     except (asyncio.IncompleteReadError, ConnectionError):
         return b""
+
+
+async def test_a_connection_that_is_cut_off_stays_encrypted_for_the_thread_that_writes_to_it(
+    vault_server: VaultServer,
+) -> None:
+    made: list[ssl.SSLSocket] = []
+
+    class Noted(ssl.SSLSocket):
+        @override
+        def do_handshake(self, block: bool = False) -> None:
+            made.append(self)
+            super().do_handshake(block)
+
+    context = ssl.create_default_context(cafile=vault_server.ca)
+    context.sslsocket_class = Noted
+    parts = urlsplit(vault_server.url)
+    channels = SecretChannels(
+        Endpoint(host=parts.hostname or "", port=parts.port or 0, tls=lambda: context, timeout_ms=2_000),
+        channels=1,
+    )
+    try:
+        for _ in range(3):
+            with pytest.raises(StatusError):
+                await channels.post("sys/none", {}, b"{}", bytes)
+        for channel in channels._channels:
+            channel.abort()
+
+        assert [each.version() for each in made] == ["TLSv1.3"]
+    finally:
+        channels.close()
