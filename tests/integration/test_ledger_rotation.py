@@ -188,6 +188,22 @@ async def test_turned_back_the_old_account_trades_and_the_new_one_drains_into_it
         assert await _state(ledger, OTHER_ACCOUNT) is AccountState.DRAINING
 
 
+async def test_turning_back_is_no_resume() -> None:
+    """Whoever paused everything finds it paused still, whichever way a rotation goes meanwhile."""
+    async with SqliteLedger.in_memory(CLOCK) as ledger:
+        rotation = await _begin(ledger)
+        for account in (ACCOUNT, OTHER_ACCOUNT):
+            await ledger.pause(account, "stop", CLOCK.now())
+
+        await ledger.turn_rotation_back(rotation.id, CLOCK.now())
+
+        both = [await ledger.account(account) for account in (ACCOUNT, OTHER_ACCOUNT)]
+        assert [(one.state, one.reason) for one in both if one is not None] == [
+            (AccountState.PAUSED, "stop"),
+            (AccountState.DRAINING, "stop"),
+        ]
+
+
 async def test_a_chain_of_rotations_shares_one_budget() -> None:
     async with SqliteLedger.in_memory(CLOCK) as ledger:
         await ledger.open_account(ACCOUNT, 0, CLOCK.now())

@@ -68,8 +68,8 @@ def turn_back(work: Work, rotation: RotationId, now: UnixMs) -> Rotation:
         return next(one for one in read_all(work.connection) if one.old == known.new and one.id > known.id)
     _require_open(known)
     work.connection.execute(_END, (RotationState.TURNED_BACK, at, "", rotation))
-    step(work, known.old, AccountEvent.ROTATION_TURNED_BACK, "", now)
-    step(work, known.new, AccountEvent.ROTATION_BEGUN, "", now)
+    _keep_paused(work, known.old, AccountEvent.ROTATION_TURNED_BACK, now)
+    _keep_paused(work, known.new, AccountEvent.ROTATION_BEGUN, now)
     return _insert(work, known.new, known.old, at, emergency=False)
 
 
@@ -82,6 +82,14 @@ def _again(work: Work, known: Rotation, new: AccountId, *, emergency: bool) -> R
     if emergency and not known.emergency:
         work.connection.execute("UPDATE rotations SET emergency = 1 WHERE id = ?", (known.id,))
     return _named(work, known.id)
+
+
+def _keep_paused(work: Work, account: AccountId, event: AccountEvent, now: UnixMs) -> None:
+    """One step of an account that an operator may have paused: turning back is no resume."""
+    status = rows.account_status(work.connection, account)
+    step(work, account, event, "", now)
+    if status is not None and status.reason:
+        step(work, account, AccountEvent.PAUSE, status.reason, now)
 
 
 def _require_free(work: Work, old: AccountId, new: AccountId) -> None:
