@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from signer.domain.accounts import AccountState, Address, address_of
+from signer.adapters.dev_key.backend import DevKeyBackend
+from signer.domain.accounts import AccountId, AccountState, Address, address_of
 from signer.domain.budget import token_resource
 from signer.domain.errors import NotFoundError, PreconditionError
 from signer.domain.reasons import FailReason
@@ -14,7 +15,7 @@ from signer.domain.records import TransactionRecord
 from signer.domain.requests import FeeBumpRequest
 from signer.domain.rotation import ROTATION_CLIENT, RotationState
 from signer.domain.slots import SlotState, TransactionKind
-from signer.domain.transactions import IdempotencyKey
+from signer.domain.transactions import EvmSignature, IdempotencyKey, UnsignedEvmTransaction
 from signer.service.clients import NotGrantedError
 from signer.service.rotation.rotate_account import RotateRequest, RotationStep
 from tests.integration.rotation_rig import (
@@ -394,6 +395,52 @@ async def test_a_pause_holds_the_drain_until_it_is_resumed(rig: RotationRig) -> 
 
     assert nothing == []
     assert held.progress[0].startswith("held: drill")
+
+
+async def test_the_key_of_a_retired_account_is_not_even_asked_for_a_proof(
+    rig: RotationRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rig.begin()
+    await rig.until_swept()
+    await rig.rotate(RotationStep.FINISH)
+    asked: list[str] = []
+    sign = DevKeyBackend.sign_evm
+
+    async def spy(
+        self: DevKeyBackend, account: AccountId, transaction: UnsignedEvmTransaction
+    ) -> EvmSignature:
+        asked.append(account)
+        return await sign(self, account, transaction)
+
+    monkeypatch.setattr(DevKeyBackend, "sign_evm", spy)
+    for old, new in ((NEW, OLD), (OLD, THIRD)):
+        with pytest.raises(PreconditionError, match="retired") as refused:
+            await rig.rotate(RotationStep.BEGIN, old, new)
+        assert refused.value.reason is FailReason.ACCOUNT_RETIRED
+
+    assert asked == []
+
+
+async def test_a_trader_that_keeps_raising_its_fees_does_not_hold_up_a_drain(rig: RotationRig) -> None:
+    newest = await _signed(rig, "held-back")
+    await rig.begin()
+    for number in range(3):
+        await rig.turn(seconds=11)
+        payload = newest.unsigned.payload
+        bump = FeeBumpRequest(
+            idempotency_key=IdempotencyKey(f"raised-for-the-{number}th-time"),
+            transaction=newest.id,
+            max_fee_per_gas_wei=payload.max_fee_per_gas_wei * 12 // 10,
+            max_priority_fee_per_gas_wei=payload.max_priority_fee_per_gas_wei * 12 // 10,
+            request_digest=f"{number:064x}",
+        )
+        if not await rig.drained():
+            raised = await rig.services.replace_transaction(rig.trader, bump)
+            assert isinstance(raised, TransactionRecord)
+            newest = raised
+
+    (cancellation,) = await rig.drained()
+    assert (cancellation.kind, cancellation.replaces) == (TransactionKind.CANCELLATION, newest.id)
 
 
 @pytest.mark.parametrize(

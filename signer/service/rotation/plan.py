@@ -7,6 +7,7 @@ value, then the native coin but for what allowances need, then allowances, and n
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 from typing import TypeAlias
 
 from signer.domain.accounts import Address
@@ -43,10 +44,14 @@ class AllowanceLeft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
-    """The newest transaction of a nonce that no block has yet; `action` is None for a client's."""
+    """The newest transaction of a nonce that no block has yet; `action` is None for a client's.
+
+    `since`: when its nonce was signed for first.
+    """
 
     record: TransactionRecord
     action: DrainAction | None
+    since: UnixMs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +186,8 @@ def _tend(position: Position, pending: Pending, *, funds_wei: int | None) -> Ste
             return _replace(position, record, cancel=moves_coin, funds_wei=funds_wei) or known
         return known if record.state is SlotState.SIGNED else None
     waits = 0 if position.emergency else patience.in_flight_ms
-    if position.now - (record.signed_at or position.now) < waits:
+    # Counted from the first signature: who raises its fees again and again gains no time.
+    if position.now - pending.since < waits:
         return None
     # What cannot be outbid is made known instead: its signature counts as released anyway.
     return _replace(position, record, cancel=True, funds_wei=funds_wei) or known
@@ -206,14 +212,17 @@ def _moves(position: Position, successor: Address) -> Iterator[Send | Waiting]:
     """Everything that is left to move, first things first; a Waiting says why one of them cannot be moved."""
     allowances = _allowances(position)
     tokens = _tokens(position, successor)
+    waits = False
     if position.emergency:
         yield from tokens
         yield from _native(position, successor, keep_wei=_fees_of_allowances(position))
         yield from allowances
     else:
-        yield from allowances
-        yield from tokens
-    if not position.pending:
+        for move in chain(allowances, tokens):
+            waits = waits or isinstance(move, Waiting)
+            yield move
+    # Without the coin, nothing pays for what waits: a fee that falls, a node that estimates again.
+    if not position.pending and not waits:
         yield from _native(position, successor, keep_wei=0)
     if position.gap:
         yield _send(position, NativeTransfer(recipient=successor, amount_wei=0), TRANSFER_GAS)

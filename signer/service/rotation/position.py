@@ -13,6 +13,7 @@ from signer.domain.errors import PreconditionError
 from signer.domain.reasons import FailReason
 from signer.domain.records import TransactionRecord
 from signer.domain.rotation import ROTATION_CLIENT, Rotation
+from signer.domain.time import UnixMs
 from signer.domain.transactions import TransactionId
 from signer.policy.draining import DrainingPolicy, draining, listed_allowances
 from signer.policy.inherit import rules_of_old
@@ -124,10 +125,12 @@ async def _pending(
 ) -> tuple[Pending, ...]:
     """Newest transaction of every nonce that was not used at `head`; `slots` are by nonce, then by time."""
     newest: dict[int, TransactionRecord] = {}
+    since: dict[int, UnixMs] = {}
     for record in slots:
+        since.setdefault(record.nonce, record.signed_at or head.seen_at)
         if record.nonce >= count or await _is_younger(binding, record, head):
             newest[record.nonce] = record
-    return tuple(_with_action(record, policy) for _, record in sorted(newest.items()))
+    return tuple(_with_action(record, policy, since[nonce]) for nonce, record in sorted(newest.items()))
 
 
 async def _is_younger(binding: Binding, record: TransactionRecord, head: Head) -> bool:
@@ -142,11 +145,11 @@ async def _is_younger(binding: Binding, record: TransactionRecord, head: Head) -
     return receipt is not None and receipt.block_number > head.number
 
 
-def _with_action(record: TransactionRecord, policy: DrainingPolicy) -> Pending:
+def _with_action(record: TransactionRecord, policy: DrainingPolicy, since: UnixMs) -> Pending:
     if record.client != ROTATION_CLIENT:
-        return Pending(record=record, action=None)
+        return Pending(record=record, action=None, since=since)
     action = decode_drain(record.unsigned.payload, policy.rules.contracts())
-    return Pending(record=record, action=None if isinstance(action, NotUnderstood) else action)
+    return Pending(record=record, action=None if isinstance(action, NotUnderstood) else action, since=since)
 
 
 async def _left(

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from signer.decode.evm.envelope import signing_hash
 from signer.decode.evm.recovery import recover_address
-from signer.domain.accounts import AccountId, address_of, chain_of, evm_chain_id
+from signer.domain.accounts import AccountId, AccountState, address_of, chain_of, evm_chain_id
 from signer.domain.errors import (
     BrokenError,
     ConfigurationError,
@@ -22,7 +22,7 @@ from signer.ports.audit import Audit
 from signer.ports.clock import Clock
 from signer.ports.events import EventLog
 from signer.ports.ledger import Ledger
-from signer.service.accounts import Accounts, Binding
+from signer.service.accounts import Accounts, Binding, not_signing
 from signer.service.clients import Client, Role
 from signer.service.path.record import operator_act
 from signer.service.policies import Policies
@@ -119,6 +119,7 @@ class RotateAccount:
                 FailReason.ROTATION_NOT_POSSIBLE, f"the policy does not list {old}: nothing could be moved"
             )
         await self._accounts.ensure_open(old)
+        await self._require_alive(old, new)
         binding = self._successions.prepare(old, new)
         await _prove_key(binding)
         head = await binding.chain.head()
@@ -169,6 +170,13 @@ class RotateAccount:
         self._accounts.set_successor(rotation.old, None)
         await self._take_effect(back)
         return await self._status(back)
+
+    async def _require_alive(self, *accounts: AccountId) -> None:
+        """The key of a retired account is asked for nothing, not even for a proof."""
+        for account in accounts:
+            status = await self._ledger.account(account)
+            if status is not None and status.state is AccountState.RETIRED:
+                raise not_signing(account, status.state, status.reason)
 
     async def _take_effect(self, rotation: Rotation) -> None:
         """In memory what is durable in the ledger already."""

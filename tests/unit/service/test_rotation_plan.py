@@ -106,7 +106,7 @@ def pending(
         signed=SignedBytes(raw=b"\x02", hash="0x" + "00" * 32),
         signed_at=UnixMs(NOW - age_s * 1_000),
     )
-    return Pending(record=record, action=action)
+    return Pending(record=record, action=action, since=UnixMs(NOW - age_s * 1_000))
 
 
 def sends(position: Position) -> DrainAction:
@@ -179,6 +179,23 @@ def test_what_cannot_be_moved_does_not_keep_the_rest() -> None:
     other = replace(TOKEN, token=WETH)
 
     assert sends(replace(EMPTY, tokens=(stuck, other), native_wei=ETHER)) == replace(SWEEP, token=WETH)
+
+
+@pytest.mark.parametrize(
+    ("left", "why"),
+    [
+        (replace(TOKEN, gas=None), Waiting.UNMOVABLE),  # a node that could not estimate says the same
+        (replace(TOKEN, gas=500_000), Waiting.FEES),  # below the cap per gas, above the one per transaction
+        (replace(TOKEN, gas=400_000), Waiting.FUNDS),
+    ],
+)
+def test_the_coin_waits_for_whatever_goes_before_it(left: TokenLeft, why: Waiting) -> None:
+    """Once it is gone, nothing pays for the token."""
+    waits = replace(EMPTY, tokens=(left,), base_fee_wei=21 * GWEI, native_wei=400_000 * 20 * GWEI)
+    with_funds = replace(waits, native_wei=ETHER)
+
+    assert plan(waits if why is Waiting.FUNDS else with_funds, NEW) == Wait(why=why)
+    assert isinstance(sends(replace(with_funds, emergency=True, tokens=())), NativeTransfer)
 
 
 def test_a_signature_that_may_never_have_left_is_broadcast_once_a_turn() -> None:
