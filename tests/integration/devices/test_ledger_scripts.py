@@ -23,7 +23,7 @@ from signer.adapters.ledger_device.session import Patience
 from signer.decode.evm.envelope import signing_hash
 from signer.decode.evm.recovery import recover_address
 from signer.domain.accounts import address_of
-from signer.domain.errors import PreconditionError, RejectedError, SignerError, UnavailableError
+from signer.domain.errors import SignerError
 from signer.domain.transactions import EvmSignature
 from signer.mock.devices.ledger.device import LedgerDevice
 from signer.mock.devices.ledger.person import APPROVE, IGNORE, REJECT, Act, Press, always
@@ -84,15 +84,35 @@ class LedgerScripts(RuleBasedStateMachine):
         place = LedgerPlace(name="one", place=f"tcp:{self.server.address}", lock_file=self.folder / "lock")
         return LedgerBackend(KEYS, place, log=Events(), patience=IMPATIENT)
 
-    @rule(habit=st.sampled_from(_HABITS))
-    def the_person_has_a_habit(self, habit: Act) -> None:
-        self.device.person = always(habit)
+    @rule(count=st.integers(1, 3), habit=st.sampled_from(_HABITS))
+    def requests(self, count: int, habit: Act) -> None:
+        self._ask(count, habit)
 
-    @rule(count=st.integers(1, 3))
-    def requests(self, count: int) -> None:
+    def _ask(self, count: int, habit: Act) -> None:
+        self.device.person = always(habit)
         for _ in range(count):
             nonce = len(self.asked)
             self.asked[nonce] = self.loop.start(self.backend.sign_evm(EVM, transaction(nonce)))
+        for _ in range(50):
+            if self.device.review is not None or all(each.done() for each in self.asked.values()):
+                break
+            self._wait(1)
+
+    @rule(
+        ms=st.sampled_from([0, 45]), gives_up=st.booleans(), then=st.sampled_from(["", "approve", "reject"])
+    )
+    def nobody_answers(self, ms: int, gives_up: bool, then: str) -> None:
+        self._ask(2, IGNORE)
+        if gives_up:
+            self._give_up(0)
+        self._wait(ms)
+        if then:
+            self.device.approve() if then == "approve" else self.device.reject()
+
+    @rule()
+    def all_is_well_again(self) -> None:
+        self._end_foreign()
+        self.device.plug()
 
     @rule()
     def press(self) -> None:
@@ -136,16 +156,25 @@ class LedgerScripts(RuleBasedStateMachine):
 
     @rule()
     def the_foreign_programs_end(self) -> None:
+        self._end_foreign()
+
+    def _end_foreign(self) -> None:
         while self.foreign:
             self.foreign.pop().close()
 
     @rule(which=st.integers(0, 5))
     def a_caller_gives_up(self, which: int) -> None:
+        self._give_up(which)
+
+    def _give_up(self, which: int) -> None:
         if running := [each for each in self.asked.values() if not each.done()]:
             running[which % len(running)].cancel()
 
     @rule(ms=st.sampled_from([1, 10, 40]))
     def time_passes(self, ms: int) -> None:
+        self._wait(ms)
+
+    def _wait(self, ms: int) -> None:
         threading.Event().wait(ms / 1000)
 
     @rule()
@@ -172,7 +201,7 @@ class LedgerScripts(RuleBasedStateMachine):
             recovered = recover_address(signing_hash(transaction(nonce)), future.result(0))
             assert recovered == address_of(EVM)
         else:
-            assert isinstance(error, (RejectedError, PreconditionError, UnavailableError)), repr(error)
+            assert isinstance(error, SignerError), repr(error)  # also BrokenError: a foreign program garbles
 
     @override
     def teardown(self) -> None:
@@ -183,11 +212,11 @@ class LedgerScripts(RuleBasedStateMachine):
         finally:
             self.loop.run(self.backend.aclose())
             self.loop.close()
-            self.the_foreign_programs_end()
+            self._end_foreign()
             self.stack.close()
 
     def _the_queue_drains(self) -> None:
-        self.the_foreign_programs_end()
+        self._end_foreign()
         self.device.person = always(APPROVE)
         self.device.plug()
         for future in self.asked.values():
