@@ -14,6 +14,8 @@ from signer.domain.time import UnixMs
 from tests.fakes.fake_signer import FakeSigner, Script
 from tests.fakes.signer_server import denial, signer_server, tls_server
 from tests.testbed.accounts import dev_account
+from tests.testbed.processes import until
+from trader.adapters.signer_client import channel
 from trader.adapters.signer_client.channel import SignerTarget, TlsFiles, signer_connection
 from trader.adapters.signer_client.client import SignerClient, signer_client
 from trader.adapters.signer_client.errors import refused_or_raise
@@ -268,3 +270,45 @@ async def test_a_renewed_certificate_is_taken_over_and_no_call_is_lost(
     assert between_the_two_files is before
     assert after is not before
     assert all(isinstance(answer, Signed) for answer in answers)
+
+
+async def test_what_ends_with_the_old_connection_is_no_answer_and_cancels_nobody(
+    signer: FakeSigner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channel, "_LAST_CALLS_END_MS", 1)
+    write_dev_pki(tmp_path, now=UnixMs(time.time_ns() // 1_000_000))
+    tls = TlsFiles(
+        authority=tmp_path / "ca.pem", certificate=tmp_path / "trader.pem", key=tmp_path / "trader.key"
+    )
+    async with tls_server(signer, tmp_path) as port:
+        target = SignerTarget(address=f"127.0.0.1:{port}", tls=tls, server_name="localhost")
+        async with signer_connection(target) as connection:
+            client = SignerClient(connection, deadline_ms=20_000)
+            signer.script(Script.HANG)
+            calls = [
+                asyncio.ensure_future(anext(client.account_changes())),
+                asyncio.ensure_future(client.sign(KEY, signer.wallet, DRAFT, BELIEF)),
+            ]
+            await _asked(signer)
+            for ours, new in ((tls.certificate, "admin.pem"), (tls.key, "admin.key")):
+                ours.write_bytes((tmp_path / new).read_bytes())
+            await client.accounts()
+            ended = await asyncio.gather(*calls, return_exceptions=True)
+
+    assert [type(each) for each in ended] == [SignerUnavailableError] * 2
+
+
+async def test_our_own_cancellation_stays_one(client: SignerClient, signer: FakeSigner) -> None:
+    signer.script(Script.HANG)
+    asking = asyncio.create_task(client.sign(KEY, signer.wallet, DRAFT, BELIEF))
+    await _asked(signer)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+
+
+async def _asked(signer: FakeSigner) -> None:
+    async def was_asked() -> bool:
+        return bool(signer.asked)
+
+    await until(was_asked, what="the signer is asked")

@@ -18,12 +18,13 @@ from structlog.typing import FilteringBoundLogger
 from protos.airlock.signer.v1 import signer_pb2_grpc
 from trader.adapters.signer_client.pair import check_pair
 from trader.domain.errors import ConfigurationError
+from trader.domain.time import MS_PER_S
 
 _MAX_MESSAGE_BYTES = 128 * 1024
 _MAX_METADATA_BYTES = 64 * 1024  # refusals travel there; the default of 8 KiB would turn them into overload
 _KEEPALIVE_MS = 30_000
 _MAX_RECONNECT_MS = 2_000
-_LAST_CALLS_END_S = 60  # a stream of changes is cut then and opened anew, with the new certificate
+_LAST_CALLS_END_MS = 60_000  # a stream of changes is cut then and opened anew, with the new certificate
 
 log: FilteringBoundLogger = structlog.get_logger("trader")
 
@@ -53,9 +54,10 @@ class SignerTarget:
 class SignerConnection:
     """The channel in use. It connects when the first call is made."""
 
-    def __init__(self, target: SignerTarget) -> None:
+    def __init__(self, target: SignerTarget, *, longest_call_ms: int = 0) -> None:
         """Raises ConfigurationError for files that cannot be used."""
         self._target = target
+        self._last_calls_end_s = max(_LAST_CALLS_END_MS, longest_call_ms) / MS_PER_S
         self._stamp = _stamp(target.tls)
         self._channel = _open(target)
         self._stub = _stub(self._channel)
@@ -82,7 +84,7 @@ class SignerConnection:
             # Between two renames there is no pair; the next call looks again.
             log.warning("signer.certificate_not_taken", why=str(error))
             return
-        closing = asyncio.create_task(self._channel.close(_LAST_CALLS_END_S))
+        closing = asyncio.create_task(self._channel.close(self._last_calls_end_s))
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
         self._channel, self._stub, self._stamp = channel, _stub(channel), stamp
@@ -90,9 +92,11 @@ class SignerConnection:
 
 
 @asynccontextmanager
-async def signer_connection(target: SignerTarget) -> AsyncIterator[SignerConnection]:
-    """A connection, closed at the end of the block."""
-    connection = SignerConnection(target)
+async def signer_connection(
+    target: SignerTarget, *, longest_call_ms: int = 0
+) -> AsyncIterator[SignerConnection]:
+    """A connection, closed at the end of the block; a new certificate cuts no call of `longest_call_ms`."""
+    connection = SignerConnection(target, longest_call_ms=longest_call_ms)
     try:
         yield connection
     finally:

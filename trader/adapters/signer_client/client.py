@@ -1,7 +1,8 @@
 """The Signer port over gRPC. Translates and nothing more; refuses to repeat a call on its own."""
 
-from collections.abc import AsyncIterator, Awaitable, Sequence
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import TypeVar
 
 import grpc
@@ -40,9 +41,10 @@ class SignerClient:
         """Accounts as they change. Ends by raising SignerUnavailableError or SignerNotReadyError."""
         request = signer_pb2.WatchTransactionsRequest()
         try:
-            async for change in self._connection.stub().WatchTransactions(request):
-                if change.HasField("account_change"):
-                    yield parse_wallet(change.account_change.account.account)
+            with _cut_is_no_answer():
+                async for change in self._connection.stub().WatchTransactions(request):
+                    if change.HasField("account_change"):
+                        yield parse_wallet(change.account_change.account.account)
         except aio.AioRpcError as error:
             raise _unexpected(refused_or_raise(error)) from None
         raise SignerUnavailableError("signer: ended the stream of changes")
@@ -66,8 +68,10 @@ class SignerClient:
             evm=messages.transaction(draft),
             claim=messages.claim(belief),
         )
+        call = self._connection.stub().Evaluate(request, timeout=self._deadline_s)
         try:
-            return messages.verdict(await self._connection.stub().Evaluate(request, timeout=self._deadline_s))
+            with _cut_is_no_answer():
+                return messages.verdict(await call)
         except aio.AioRpcError as error:
             return refused_or_raise(error)
 
@@ -106,8 +110,10 @@ class SignerClient:
     async def lookup(self, key: IdempotencyKey) -> SignerRecord | None:
         """What was signed under this key, without signing anything; None when the signer never did."""
         request = signer_pb2.GetTransactionRequest(idempotency_key=key)
+        call = self._connection.stub().GetTransaction(request, timeout=self._deadline_s)
         try:
-            answer = await self._connection.stub().GetTransaction(request, timeout=self._deadline_s)
+            with _cut_is_no_answer():
+                answer = await call
         except aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.NOT_FOUND:
                 return None
@@ -133,13 +139,14 @@ async def signer_client(
     target: SignerTarget, *, deadline_ms: int = DEADLINE_MS
 ) -> AsyncIterator[SignerClient]:
     """A client, closed at the end of the block."""
-    async with signer_connection(target) as connection:
+    async with signer_connection(target, longest_call_ms=deadline_ms) as connection:
         yield SignerClient(connection, deadline_ms=deadline_ms)
 
 
 async def _signed(call: Awaitable[messages.SignedMessage]) -> Signed | Refused:
     try:
-        return messages.signed(await call)
+        with _cut_is_no_answer():
+            return messages.signed(await call)
     except aio.AioRpcError as error:
         return refused_or_raise(error)
 
@@ -147,9 +154,25 @@ async def _signed(call: Awaitable[messages.SignedMessage]) -> Signed | Refused:
 async def _definite(call: Awaitable[T]) -> T:
     """Answer of a call that the policy does not judge."""
     try:
-        return await call
+        with _cut_is_no_answer():
+            return await call
     except aio.AioRpcError as error:
         raise _unexpected(refused_or_raise(error)) from None
+
+
+@contextmanager
+def _cut_is_no_answer() -> Iterator[None]:
+    """A call that ends with its connection says CancelledError, as if somebody had cancelled *us*.
+
+    Let through, it would end the task that asked for ever, since nobody starts a cancelled task again.
+    """
+    try:
+        yield
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise SignerUnavailableError("signer: the connection was closed during the call") from None
 
 
 def _unexpected(refused: Refused) -> SignerNotReadyError:
