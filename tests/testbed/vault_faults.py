@@ -121,13 +121,16 @@ class TooLong(Fault):
 
 @dataclass(frozen=True, slots=True)
 class Body(Fault):
-    """Status 200 with exactly these bytes: no JSON, JSON of another shape, half of an answer."""
+    """Status 200 (or another) with exactly these bytes: no JSON, JSON of another shape, half of an answer."""
 
     content: bytes
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
 
     @override
     async def meet(self, exchange: Exchange) -> web.StreamResponse:
-        return web.Response(body=self.content, content_type="application/json")
+        headers = {"Content-Type": "application/json", **dict(self.headers)}
+        return web.Response(body=self.content, status=self.status, headers=headers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ import requests
 from hvac.adapters import RawAdapter
 from requests.adapters import HTTPAdapter
 from typing_extensions import override
+from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import HTTPError
 
 from signer.adapters.vault.errors import TooLongError, transport_failure
@@ -87,7 +88,8 @@ class Connection:
         if tls is None:
             raise ConfigurationError("a login by certificate needs an https address")
         try:
-            tls.load_cert_chain(certificate, key)
+            # A password is never asked for: OpenSSL would ask on the terminal, and everything would wait.
+            tls.load_cert_chain(certificate, key, password="")
         except OSError as error:  # ssl.SSLError, too
             problem = error.strerror or type(error).__name__
             raise ConfigurationError(
@@ -136,11 +138,12 @@ class Connection:
         )
         with response:
             content = bytearray()
-            for chunk in response.iter_content(_CHUNK_BYTES):
+            # As it came: what is unpacked can be a thousand times as long.
+            for chunk in response.raw.stream(_CHUNK_BYTES, decode_content=False):
                 content += chunk
                 if len(content) > MAX_ANSWER_BYTES:
                     raise TooLongError(MAX_ANSWER_BYTES)
-        redirected_to = urlsplit(response.headers.get("Location", "")).netloc
+        redirected_to = _host(response.headers.get("Location", ""))
         return RawAnswer(status=response.status_code, content=bytes(content), redirected_to=redirected_to)
 
     def _adapter(self) -> RawAdapter:
@@ -151,7 +154,7 @@ class Connection:
         return kept[1]
 
     def _new_adapter(self, tls: ssl.SSLContext | None) -> RawAdapter:
-        session = requests.Session()
+        session = _NoRedirects()
         self._sessions.append(session)
         session.trust_env = False
         session.headers["Accept-Encoding"] = "identity"
@@ -167,6 +170,14 @@ class Connection:
         )
 
 
+class _NoRedirects(requests.Session):
+    """A session for which no answer is a redirect. `allow_redirects=False` would read it whole first."""
+
+    @override
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
+
+
 class _OneAuthority(HTTPAdapter):
     """Connections with our TLS context, which a change of files on the disk does not touch."""
 
@@ -180,14 +191,36 @@ class _OneAuthority(HTTPAdapter):
     ) -> None:
         super().init_poolmanager(connections, maxsize, block=block, ssl_context=self._tls, **pool_kwargs)
 
+    @override
+    def cert_verify(self, conn: object, url: str, verify: object, cert: object) -> None:
+        """Say no file: urllib3 would add what is in it by now to our context."""
+
+    @override
+    def get_connection_with_tls_context(
+        self, request: requests.PreparedRequest, verify: object, proxies: object = None, cert: object = None
+    ) -> HTTPConnectionPool:
+        """Where to, by the URL alone; of which authority a certificate must be is said by the context."""
+        pool: HTTPConnectionPool = self.poolmanager.connection_from_url(request.url)
+        return pool
+
 
 def _context(target: Target) -> ssl.SSLContext | None:
     if target.ca is None:
         return None
+    # Not create_default_context: it writes the keys of connections into the file that SSLKEYLOGFILE names.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # requires a certificate, and the host's name in it
     try:
-        return ssl.create_default_context(cafile=target.ca)
+        context.load_verify_locations(cafile=target.ca)
     except OSError as error:  # ssl.SSLError, too
         problem = error.strerror or type(error).__name__
         raise ConfigurationError(
             f"{target.ca}: no authority can be read from it: {problem}; allowed are certificates in PEM"
         ) from error
+    return context
+
+
+def _host(location: str) -> str:
+    try:
+        return urlsplit(location).netloc
+    except ValueError:
+        return ""

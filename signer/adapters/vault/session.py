@@ -14,6 +14,7 @@ from typing_extensions import override
 from signer.adapters.vault.answers import integer, text
 from signer.adapters.vault.api import Body, VaultApi, VaultRefusedError, Wrapped
 from signer.adapters.vault.connection import Connection, Question, Target
+from signer.adapters.vault.errors import no_vault
 from signer.adapters.vault.exchange import Exchange, NodeHealth, Reply, read_reply
 from signer.adapters.vault.health import VaultHealth
 from signer.adapters.vault.keeper import LOOK_EVERY_S, Keeper
@@ -136,7 +137,7 @@ class VaultSession(VaultApi):
                 return await self._channels().post(path, headers, sent, use)
             except StatusError as error:
                 read_reply(path, error.status, error.body)  # raises what the status means
-                raise AssertionError(f"{error.status} is good after all") from None
+                raise no_vault(path, f"status {error.status} where an answer belongs") from None
 
         return await self._with_token(path, send)
 

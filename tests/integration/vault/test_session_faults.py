@@ -1,6 +1,7 @@
 """A Vault that lies, hangs or goes away: a named error for each, and the session comes back by itself."""
 
 import asyncio
+import gzip
 import json
 import os
 import socketserver
@@ -11,9 +12,12 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from aiohttp import web
+from cryptography.hazmat.primitives import serialization
 from typing_extensions import override
 
-from signer.adapters.vault.connection import Target
+from signer.adapters.pki.authority import Authority
+from signer.adapters.system_clock import SystemClock
+from signer.adapters.vault.connection import Connection, Question, Target
 from signer.adapters.vault.session import VaultSession
 from signer.domain.errors import ConfigurationError, UnavailableError
 from signer.domain.reasons import FailReason
@@ -120,6 +124,73 @@ async def test_an_answer_without_an_end_is_not_read_to_its_end(
     assert "more than" in str(error)
 
 
+async def test_a_redirect_without_an_end_is_not_read_to_its_end(
+    behind_proxy: Ground, proxy: VaultProxy
+) -> None:
+    sent: list[int] = []
+
+    class Endless(Redirect):
+        @override
+        async def meet(self, exchange: Exchange) -> web.StreamResponse:
+            response = web.StreamResponse(status=307, headers={"Location": self.to})
+            await response.prepare(exchange.request)
+            try:
+                for _ in range(1_024):
+                    await response.write(b"a" * 2**16)
+                    sent.append(2**16)
+            except ConnectionError:
+                pass  # the reader had enough, which is what is tested
+            return response
+
+    async with behind_proxy.session(await behind_proxy.jwt()) as session:
+        proxy.fault = Endless(to="https://elsewhere/")
+        await _failure(session)
+        proxy.fault = None
+
+    assert sum(sent) < 1_024 * 2**16
+
+
+async def test_an_answer_is_never_unpacked(behind_proxy: Ground, proxy: VaultProxy) -> None:
+    packed = gzip.compress(b'{"data": {}}')
+    async with behind_proxy.session(await behind_proxy.jwt()) as session:
+        proxy.fault = Body(packed, headers=(("Content-Encoding", "gzip"),))
+        error = await _failure(session)
+        proxy.fault = None
+
+    assert error.reason is FailReason.VAULT_FAULTY
+
+
+async def test_a_redirect_to_no_address_is_named(behind_proxy: Ground, proxy: VaultProxy) -> None:
+    async with behind_proxy.session(await behind_proxy.jwt()) as session:
+        proxy.fault = Body(b"", status=200, headers=(("Location", "http://["),))
+        await session.read(SELF)
+        proxy.fault = Body(b"", status=307, headers=(("Location", "http://["),))
+        error = await _failure(session)
+        proxy.fault = None
+
+    assert error.reason is FailReason.VAULT_UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Body(b"", status=202),
+        Body(b'{"data": {}}', status=204),
+        Body(rb'{"data": {"batch\u005fresults": []}}', status=400),
+    ],
+    ids=("accepted", "empty", "spelt differently"),
+)
+async def test_a_status_that_holds_no_secret_is_no_answer_to_who_wants_one(
+    behind_proxy: Ground, proxy: VaultProxy, fault: Fault
+) -> None:
+    async with behind_proxy.session(await behind_proxy.jwt()) as session:
+        proxy.fault = fault
+        error = await _failure(session, secret=True)
+        proxy.fault = None
+
+    assert error.reason is FailReason.VAULT_FAULTY
+
+
 @pytest.mark.parametrize("secret", [False, True])
 async def test_a_redirect_is_an_error_and_the_token_goes_nowhere_else(
     behind_proxy: Ground, proxy: VaultProxy, stranger: tuple[str, list[bytes]], secret: bool
@@ -206,6 +277,52 @@ async def test_proxies_and_tokens_of_the_environment_are_not_looked_at(
         found = await session.read(SELF)
 
     assert found is not None
+
+
+async def test_no_variable_makes_us_write_down_the_keys_of_tls(
+    vault_server: VaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
+    connection = Connection(Target(address=vault_server.url, ca=vault_server.ca))
+    monkeypatch.delenv("SSLKEYLOGFILE")
+
+    await connection.ask(Question(method="GET", path="sys/health"))
+
+    assert not (tmp_path / "keys").exists()
+    connection.close()
+
+
+async def test_an_authority_that_is_put_into_the_file_later_is_not_believed(
+    vault_server: VaultServer, proxy: VaultProxy, tmp_path: Path
+) -> None:
+    ca = tmp_path / "ca.pem"
+    ca.write_bytes(vault_server.ca.read_bytes())
+    connection = Connection(Target(address=proxy.url, ca=ca))
+    ca.write_bytes(proxy.ca.read_bytes())
+
+    with pytest.raises(UnavailableError, match=r"vault\.ca does not vouch"):
+        await connection.ask(Question(method="GET", path="sys/health"))
+    connection.close()
+
+
+async def test_a_client_key_with_a_password_is_refused_and_nobody_is_prompted(
+    vault_server: VaultServer, tmp_path: Path
+) -> None:
+    pair = Authority(name="Clients of Vault", now=SystemClock().now()).client("spiffe://airlock.local/signer")
+    key = serialization.load_pem_private_key(pair.key, password=None)
+    locked = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"a password"),
+    )
+    (tmp_path / "client.pem").write_bytes(pair.certificate)
+    (tmp_path / "client.key").write_bytes(locked)
+    connection = Connection(Target(address=vault_server.url, ca=vault_server.ca))
+
+    present = asyncio.to_thread(connection.present, tmp_path / "client.pem", tmp_path / "client.key")
+    with pytest.raises(ConfigurationError, match="no pair"):
+        await asyncio.wait_for(present, 5)
+    connection.close()
 
 
 async def test_a_sealed_and_a_killed_vault_are_named_and_the_session_comes_back_by_itself(
