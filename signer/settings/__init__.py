@@ -1,6 +1,6 @@
 """What an operator configures in `signer.toml`: what may stand in it, what must fit, how it is read."""
 
-from signer.settings.environment import harden_environment
+from signer.settings.environment import harden_environment, refuse_redirected_devices
 from signer.settings.load import load, load_vault_place, parse
 from signer.settings.model import AccountSettings, ChainSettings, Settings, TlsSettings
 from signer.settings.rotation import RotationSettings
@@ -22,4 +22,5 @@ __all__ = [
     "load",
     "load_vault_place",
     "parse",
+    "refuse_redirected_devices",
 ]
