@@ -24,6 +24,7 @@ from signer.adapters.evm_rpc.pool_quote import PoolQuote
 from signer.adapters.evm_rpc.transport import JsonRpc
 from signer.adapters.metrics.calls import CallMetrics
 from signer.adapters.policy_file import PolicyFile
+from signer.adapters.policy_signature_file import PolicySignatureFile
 from signer.adapters.process_memory import forbid_dumps
 from signer.adapters.sqlite import SqliteLedger
 from signer.adapters.system_clock import SystemClock
@@ -45,6 +46,7 @@ from signer.ports.key_backend import KeyBackend
 from signer.ports.meter import CallMeter, NoMeter
 from signer.service.accounts import Accounts, Binding
 from signer.service.clients import Client, Role
+from signer.service.guard_policy import GuardPolicy
 from signer.service.path.sign import SignLimits
 from signer.service.policies import Policies
 from signer.service.services import Ports, Services, wire
@@ -63,11 +65,19 @@ class Edge:
     meter: CallMeter = field(default_factory=NoMeter)
 
 
-def run(settings: Settings, *, accept_restored_ledger: bool = False) -> None:
+def run(
+    settings: Settings, *, accept_restored_ledger: bool = False, accept_other_guardian: bool = False
+) -> None:
     """Serve until SIGTERM or SIGINT. Raises ConfigurationError for settings that cannot be used."""
     forbid_dumps()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_until_told_to_stop(settings, accept_restored_ledger=accept_restored_ledger))
+        runner.run(
+            _until_told_to_stop(
+                settings,
+                accept_restored_ledger=accept_restored_ledger,
+                accept_other_guardian=accept_other_guardian,
+            )
+        )
 
 
 def _settle_memory() -> None:
@@ -77,13 +87,19 @@ def _settle_memory() -> None:
     gc.set_threshold(10_000, 20, 20)
 
 
-async def _until_told_to_stop(settings: Settings, *, accept_restored_ledger: bool) -> None:
+async def _until_told_to_stop(
+    settings: Settings, *, accept_restored_ledger: bool, accept_other_guardian: bool
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with open_signer(
-        settings, clock=SystemClock(), log=JsonEventLog(), accept_restored_ledger=accept_restored_ledger
+        settings,
+        clock=SystemClock(),
+        log=JsonEventLog(),
+        accept_restored_ledger=accept_restored_ledger,
+        accept_other_guardian=accept_other_guardian,
     ):
         _settle_memory()
         await stop.wait()
@@ -91,7 +107,12 @@ async def _until_told_to_stop(settings: Settings, *, accept_restored_ledger: boo
 
 @asynccontextmanager
 async def open_signer(
-    settings: Settings, *, clock: Clock, log: EventLog, accept_restored_ledger: bool = False
+    settings: Settings,
+    *,
+    clock: Clock,
+    log: EventLog,
+    accept_restored_ledger: bool = False,
+    accept_other_guardian: bool = False,
 ) -> AsyncIterator[Listening]:
     """The real signer, open and serving."""
     async with AsyncExitStack() as stack:
@@ -108,6 +129,15 @@ async def open_signer(
             log.event("ledger.released_at_start", transaction=record.id, nonce=record.nonce)
         if audit.torn is not None:
             log.event("audit.torn_record_moved_aside", file=str(audit.torn))
+        guard_policy = GuardPolicy(
+            address=settings.policy_guardian,
+            signatures=PolicySignatureFile(settings.policy),
+            memory=ledger,
+            audit=audit,
+            clock=clock,
+            log=log,
+        )
+        await guard_policy(policies, accept_other=accept_other_guardian)
         vault = None
         if settings.vault is not None:
             # Late, since a login may use up a credential: what else can be wrong was found before.

@@ -7,6 +7,7 @@ from signer.adapters.dev_key.backend import DevKey, DevKeyBackend
 from signer.adapters.evm_rpc.chain_view import EvmChainView
 from signer.adapters.evm_rpc.transport import JsonRpc
 from signer.adapters.policy_file import PolicyFile
+from signer.adapters.policy_signature_file import PolicySignatureFile
 from signer.adapters.sqlite.inspect import inspect
 from signer.api.certificate_dates import certificate_end
 from signer.api.revocation import Revocations
@@ -17,6 +18,7 @@ from signer.domain.errors import ConfigurationError, SignerError
 from signer.domain.time import MS_PER_S
 from signer.policy.load import load as load_policy
 from signer.ports.clock import Clock
+from signer.service.policy_signature import require_signed
 from signer.settings import ChainSettings, Settings
 
 _DAY_MS = 24 * 60 * 60 * MS_PER_S
@@ -89,7 +91,12 @@ async def _policy(settings: Settings) -> str:
         raise ConfigurationError(
             f"{settings.policy}: has no table for {missing[0]}: it would deny everything"
         )
-    return f"nothing fails open; hash {policy.hash}"
+    seen = f"nothing fails open; hash {policy.hash}"
+    if settings.policy_guardian is None:
+        return seen
+    signatures = PolicySignatureFile(settings.policy)
+    signed = await require_signed(policy, str(settings.policy), signatures, settings.policy_guardian)
+    return f"{seen}; serial {signed.serial} is signed by the guardian"
 
 
 async def _ledger(settings: Settings) -> str:

@@ -12,7 +12,7 @@ from signer.cli import (
     doctor,
     mock,
     mock_device,
-    policy_check,
+    policy,
     rotate,
     run_signer,
     vault,
@@ -21,7 +21,7 @@ from signer.cli.command import Command
 from signer.cli.exit_codes import MEANING, ExitCode
 from signer.domain.errors import SignerError, UnavailableError
 
-COMMANDS = (run_signer, dev_pki, mock, mock_device, policy_check, audit, doctor, admin, rotate, vault)
+COMMANDS = (run_signer, dev_pki, mock, mock_device, policy, audit, doctor, admin, rotate, vault)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -17,11 +17,17 @@ def add_to(subparsers: Subparsers) -> None:
         action="store_true",
         help="start once on a ledger from a backup, after every other copy was stopped",
     )
+    parser.add_argument(
+        "--accept-other-guardian",
+        action="store_true",
+        help="start once although signer.toml names another guardian than the ledger remembers, or none",
+    )
     parser.set_defaults(command=_run)
 
 
 def _run(arguments: Arguments) -> int:
     path: Path = arguments.config
     accept: bool = arguments.accept_restored_ledger
-    app.run(load(path), accept_restored_ledger=accept)
+    other: bool = arguments.accept_other_guardian
+    app.run(load(path), accept_restored_ledger=accept, accept_other_guardian=other)
     return ExitCode.OK

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from signer.domain.accounts import AccountId, Address, parse_account_id, parse_address
 from signer.domain.actions import ContractKind
 from signer.domain.errors import ConfigurationError
+from signer.domain.policy_statement import MAX_SERIAL
 from signer.domain.transactions import UINT256_MAX
 from signer.policy.lines import Lines, spell
 from signer.policy.model import AccountPolicy, FeePolicy, NativePolicy, Policy, RouterPolicy, TokenPolicy
@@ -38,6 +39,7 @@ def parse(text: bytes, source: str = "policy") -> Policy:
         raise ConfigurationError("\n".join(f"{source}{mistake}" for mistake in mistakes)) from None
     return Policy(
         hash=hashlib.sha256(text).hexdigest(),
+        serial=document.serial,
         accounts=tuple(account.to_policy() for account in document.accounts),
         lines=lines,
     )
@@ -184,6 +186,7 @@ class PolicyDocument(_Table):
     """The whole file."""
 
     version: Literal[1] = 1
+    serial: Annotated[int, Field(ge=1, le=MAX_SERIAL)] | None = None
     accounts: list[AccountTable] = []
 
 

@@ -135,16 +135,25 @@ class AccountPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """One version of the policy file. `hash` is SHA-256 of the file's bytes, 64 hex digits."""
+    """One version of the policy file. `hash` is SHA-256 of the file's bytes, 64 hex digits.
+
+    `serial` orders the versions that a guardian signs; None in a file that nobody signs.
+    """
 
     hash: str
     accounts: tuple[AccountPolicy, ...]
     lines: Lines = field(repr=False, compare=False)
+    serial: int | None = None
     _by_id: Mapping[AccountId, AccountPolicy] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Make the lookup."""
         object.__setattr__(self, "_by_id", {account.account: account for account in self.accounts})
+
+    @property
+    def chains(self) -> tuple[ChainName, ...]:
+        """Every chain that the policy has an account on, sorted."""
+        return tuple(sorted({account.chain for account in self.accounts}))
 
     def account(self, account: AccountId) -> AccountPolicy | None:
         """What the account may do; None when the policy does not name it, which means nothing."""

@@ -1,10 +1,14 @@
-"""The policy in force. A reload replaces it whole or not at all; one version judges a whole request."""
+"""The policy in force. A reload replaces it whole or not at all; one version judges a whole request.
+
+Under a guardian nothing comes into force that it did not sign.
+"""
 
 from signer.domain.accounts import AccountId
 from signer.policy.inherit import with_successors
 from signer.policy.load import load
 from signer.policy.model import Policy
 from signer.ports.policy_source import PolicySource
+from signer.service.guardian import Guardian
 
 
 class Policies:
@@ -15,6 +19,7 @@ class Policies:
         self._file = first
         self._current = first
         self._successions: list[tuple[AccountId, AccountId]] = []
+        self._guardian: Guardian | None = None
 
     @classmethod
     async def open(cls, source: PolicySource) -> "Policies":
@@ -28,10 +33,21 @@ class Policies:
 
     async def read_again(self) -> tuple[Policy, Policy]:
         """Policies (in force, as the file is now). Raises ConfigurationError; nothing changes either way."""
-        return self._current, await _read(self._source)
+        offered = await _read(self._source)
+        if self._guardian is not None:
+            await self._guardian.judge(offered, self._source.name)
+        return self._current, offered
 
-    def put_in_force(self, policy: Policy) -> None:
-        """Judge by `policy` from the next request on."""
+    async def be_guarded(self, guardian: Guardian) -> None:
+        """Let `guardian` decide, first about the file as it was read. Raises ConfigurationError for a no."""
+        await guardian.judge(self._file, self._source.name)
+        await guardian.remember(self._file, self._source.name)
+        self._guardian = guardian
+
+    async def put_in_force(self, policy: Policy) -> None:
+        """Judge by `policy` from the next request on, once it is durable that nothing older may follow."""
+        if self._guardian is not None:
+            await self._guardian.remember(policy, self._source.name)
         self._file = policy
         self._current = with_successors(policy, self._successions)
 

@@ -151,7 +151,7 @@ def wire(ports: Ports) -> Services:
         watch_transactions=WatchTransactions(accounts=accounts, ledger=ledger),
         pause=Pause(accounts=accounts, policies=policies, audit=audit, clock=clock),
         resume=Resume(accounts=accounts, policies=policies, audit=audit, clock=clock),
-        reload_policy=ReloadPolicy(policies=policies, audit=audit, clock=clock),
+        reload_policy=ReloadPolicy(policies=policies, audit=audit, clock=clock, log=ports.log),
         reconcile_nonces=ReconcileNonces(
             accounts=accounts, policies=policies, ledger=ledger, audit=audit, clock=clock
         ),

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, ValidationInfo, model_validator
 
-from signer.domain.accounts import AccountId, ChainName, chain_of
+from signer.domain.accounts import AccountId, Address, ChainName, chain_of
 from signer.domain.errors import ConfigurationError
 from signer.domain.transactions import ClientName
 from signer.settings.paths import absolute
@@ -14,6 +14,7 @@ from signer.settings.rotation import RotationSettings
 from signer.settings.texts import (
     AccountText,
     ChainText,
+    EvmAddressText,
     FilePath,
     Listen,
     MethodText,
@@ -166,6 +167,7 @@ class Settings(Strict):
     ledger: FilePath
     audit: FilePath
     policy: FilePath
+    guardian: EvmAddressText | None = None
     admin_listen: Listen | None = None
     unsafe_plaintext_unix_socket: UnixSocketSettings | None = None
     reflection: bool = False
@@ -221,6 +223,11 @@ class Settings(Strict):
                 f"unsafe_plaintext_unix_socket.client {socket.client!r} is no client of this file"
             )
         return self
+
+    @property
+    def policy_guardian(self) -> Address | None:
+        """Address that signs policies; None when no policy needs to be signed."""
+        return None if self.guardian is None else Address(self.guardian)
 
     def client_names(self) -> tuple[ClientName, ...]:
         """Every configured client."""

@@ -8,7 +8,7 @@ from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from signer.domain.accounts import parse_account_id, parse_chain
+from signer.domain.accounts import parse_account_id, parse_address, parse_chain
 
 GRANTABLE_METHODS = frozenset(
     {
@@ -60,6 +60,10 @@ def _chain(text: str) -> str:
     return parse_chain(text)
 
 
+def _evm_address(text: str) -> str:
+    return parse_address(text)
+
+
 def _listen(text: str) -> str:
     host, separator, port = text.rpartition(":")
     if not separator or not host or not port.isdecimal() or not 0 <= int(port) <= _MAX_PORT:
@@ -84,6 +88,7 @@ def _san(text: str) -> str:
 
 AccountText: TypeAlias = Annotated[str, AfterValidator(_account)]
 ChainText: TypeAlias = Annotated[str, AfterValidator(_chain)]
+EvmAddressText: TypeAlias = Annotated[str, AfterValidator(_evm_address)]
 Listen: TypeAlias = Annotated[str, AfterValidator(_listen)]
 SanText: TypeAlias = Annotated[str, AfterValidator(_san)]
 MethodText: TypeAlias = Annotated[str, AfterValidator(_method)]

@@ -113,7 +113,7 @@ async def test_another_version_is_refused(path: Path) -> None:
     connection.execute("PRAGMA user_version = 9")
     connection.close()
 
-    with pytest.raises(ConfigurationError, match=r"version 9.*versions up to 2"):
+    with pytest.raises(ConfigurationError, match=r"version 9.*versions up to 3"):
         await _open(path)
 
 

@@ -14,7 +14,7 @@ from signer.domain.reasons import FailReason
 from signer.domain.rolling import LONGEST_WINDOW_S
 from signer.domain.time import MS_PER_S, UnixMs
 
-STEPS = ("schema.sql", "rotation.sql")
+STEPS = ("schema.sql", "rotation.sql", "guardian.sql")
 """What makes each version out of the one before; a new ledger takes all of them."""
 SCHEMA_VERSION = len(STEPS)
 APPLICATION_ID = 0x41495231  # "AIR1"

@@ -1,7 +1,7 @@
 """The ledger of signatures over SQLite. Every change is durable before it is answered, whole or not at all.
 
-One file for each kind of change (`reserve`, `sign`, `release`, `outcomes`, `accounts`, `rotations`); this one
-queues them.
+One file for each kind of change (`reserve`, `sign`, `release`, `outcomes`, `accounts`, `rotations`,
+`guarded`); this one queues them.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from signer.adapters.group_commit import GroupCommit
-from signer.adapters.sqlite import accounts, outcomes, release, reserve, rotations, rows, sign
+from signer.adapters.sqlite import accounts, guarded, outcomes, release, reserve, rotations, rows, sign
 from signer.adapters.sqlite.database import Database, open_database
 from signer.adapters.sqlite.store import AnyUnit, LedgerStore, Unit
 from signer.adapters.sqlite.subscribers import Subscribers
@@ -22,6 +22,7 @@ from signer.domain.accounts import AccountId
 from signer.domain.budget import RollingLimit
 from signer.domain.errors import UnavailableError
 from signer.domain.events import Cursor, TransactionEvent
+from signer.domain.policy_statement import GuardedPolicy
 from signer.domain.reasons import FailReason
 from signer.domain.records import TransactionRecord
 from signer.domain.rotation import Rotation, RotationId
@@ -34,7 +35,7 @@ T = TypeVar("T")
 
 
 class SqliteLedger:
-    """Implements `signer.ports.ledger.Ledger`; an async context manager.
+    """Implements `signer.ports.ledger.Ledger` and `PolicyMemory`; an async context manager.
 
     Opening raises ConfigurationError for a file that another signer holds, that is damaged or of an unknown
     version, and PreconditionError(LEDGER_NEEDS_RECONCILE) for one that was restored or copied, unless
@@ -124,6 +125,15 @@ class SqliteLedger:
     async def turn_rotation_back(self, rotation: RotationId, now: UnixMs) -> Rotation:
         """Let the old account trade again and drain the new one into it."""
         return await self._do(lambda work: rotations.turn_back(work, rotation, now))
+
+    async def guarded_policy(self) -> GuardedPolicy | None:
+        """Newest policy that came into force under a guardian."""
+        with self._reading() as reader:
+            return guarded.newest(reader)
+
+    async def remember_policy(self, policy: GuardedPolicy, now: UnixMs) -> None:
+        """Remember it as the newest; never an older one."""
+        await self._do(lambda work: guarded.remember(work, policy, now))
 
     async def find(self, client: ClientName, key: IdempotencyKey) -> TransactionRecord | None:
         """Transaction that this client asked for under this key and that was not released."""

@@ -123,7 +123,7 @@ def test_every_mistake_is_reported_in_a_line_of_its_own() -> None:
 
 
 def test_an_unknown_key_is_refused_with_those_that_are_known() -> None:
-    assert "version, accounts are allowed" in _refused("max_slipage_bps = 1\n")[0]
+    assert "version, serial, accounts are allowed" in _refused("max_slipage_bps = 1\n")[0]
     assert "max_slippage_bps" in _refused(f"[[accounts]]\nmax_slipage_bps = 1\n{POLICY.split(']]', 1)[1]}")[0]
     assert "quoter, fee_tiers are allowed" in _refused(POLICY.replace("quoter =", "qouter ="))[0]
     assert "spenders" in _refused(POLICY.replace("max_approval", "approval"))[0]
