@@ -157,7 +157,7 @@ async def open_secrets(settings: Settings) -> AsyncIterator[Keeper]:
     vault = None if settings.vault is None else vault_secrets(settings.vault, clock)
     certificate = None if vault is None else own_certificate(settings, vault, clock)
     async with Resolver(vault) as resolver:
-        yield Keeper(resolver, certificate)
+        yield Keeper(resolver, certificate, vault)
 
 
 async def prepare(office: Office) -> None:

@@ -18,22 +18,34 @@ from tests.testbed.processes import free_port
 
 @dataclass
 class LeasingVault:
-    """`renew_s` is what the next renewal grants; None refuses it, as at the end of a lease's longest life."""
+    """`renew_s` is what the next renewal grants; None refuses it, as at the end of a lease's longest life.
+
+    `broken` is how answers break off: "short", "no chunks", "no gzip".
+    """
 
     url: str
     ca: Path
     lease_s: int = 90
     renewable: bool = True
     renew_s: int | None = 90
+    renewed_token_s: int = 36_000
     away: bool = False
+    broken: str = ""
     made: int = 0
     calls: list[str] = field(default_factory=list)
 
-    async def answer(self, request: web.Request) -> web.Response:
+    async def answer(self, request: web.Request) -> web.StreamResponse:
         path = request.path.removeprefix("/v1/")
         self.calls.append(path)
+        if self.broken:
+            return await self._broken(request)
+        return self._answer(path)
+
+    def _answer(self, path: str) -> web.Response:
         if self.away:
             return web.json_response({"errors": ["Vault is sealed"]}, status=503)
+        if path == "auth/token/renew-self":
+            return web.json_response({"auth": {"client_token": "t", "lease_duration": self.renewed_token_s}})
         if path == "auth/jwt/login":
             return web.json_response(
                 {"auth": {"client_token": "t", "lease_duration": 36_000, "renewable": True}}
@@ -51,6 +63,17 @@ class LeasingVault:
                 "data": {"username": f"user-{self.made}", "password": f"password-{self.made}"},
             }
         )
+
+    async def _broken(self, request: web.Request) -> web.StreamResponse:
+        head = {
+            "short": "Content-Length: 100",
+            "no chunks": "Transfer-Encoding: chunked",
+            "no gzip": "Content-Length: 3\r\nContent-Encoding: gzip",
+        }[self.broken]
+        assert request.transport is not None
+        request.transport.write(f"HTTP/1.1 200 OK\r\n{head}\r\n\r\nzz\n".encode())
+        request.transport.close()
+        return web.Response()
 
     def _renewal(self) -> web.Response:
         if self.renew_s is None:

@@ -11,7 +11,7 @@ from tests.fakes.trader_clock import TraderClock
 from trader.adapters.secrets.vault import VaultSecrets
 from trader.adapters.secrets.vault_client import VaultPlace
 from trader.adapters.secrets.vault_login import JwtLogin
-from trader.domain.errors import SecretsUnavailableError
+from trader.domain.errors import ConfigurationError, SecretsUnavailableError
 from trader.domain.secret_refs import VaultReference
 
 _USER = VaultReference(path="database/creds/trader", field="username")
@@ -83,6 +83,54 @@ async def test_a_lease_that_cannot_be_renewed_is_replaced_in_time(
 
     assert await _user(secrets) == "user-2"
     assert _RENEW not in vault.calls
+
+
+async def test_a_token_is_renewed_though_no_lease_is_due(
+    vault: LeasingVault, secrets: VaultSecrets, clock: TraderClock
+) -> None:
+    vault.lease_s = 360_000
+    await _user(secrets)
+    clock.advance_ms(25_000_000)
+    renewed = await secrets.renew_if_due()
+
+    assert renewed
+    assert "auth/token/renew-self" in vault.calls
+    assert await _user(secrets) == "user-1"
+
+
+async def test_what_was_leased_under_a_token_that_was_replaced_is_leased_anew(
+    vault: LeasingVault, secrets: VaultSecrets, clock: TraderClock
+) -> None:
+    vault.lease_s, vault.renewed_token_s = 360_000, 60
+    await _user(secrets)
+    clock.advance_ms(25_000_000)
+    await secrets.renew_if_due()
+
+    assert vault.calls.count("auth/jwt/login") == 2
+    assert await _user(secrets) == "user-2"
+    assert _RENEW not in vault.calls
+
+
+@pytest.mark.parametrize("broken", ["short", "no chunks", "no gzip"])
+async def test_an_answer_that_breaks_off_is_no_answer(
+    vault: LeasingVault, secrets: VaultSecrets, clock: TraderClock, broken: str
+) -> None:
+    await _user(secrets)
+    vault.lease_s, vault.broken = 90, broken
+    clock.advance_ms(80_000)
+
+    assert await _user(secrets) == "user-1"
+    with pytest.raises(SecretsUnavailableError, match="gave no answer"):
+        await secrets.current(VaultReference(path="database/creds/other", field="username"))
+
+
+async def test_a_file_of_the_settings_that_is_not_there_is_named(clock: TraderClock, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("a platform's token\n", encoding="utf-8")
+    login = JwtLogin(mount="jwt", role="trader", token_file=tmp_path / "token")
+    missing = tmp_path / "nothing.pem"
+    place = VaultPlace(address="https://127.0.0.1:1", ca_file=missing, namespace=None, timeout_ms=500)
+    with pytest.raises(ConfigurationError, match=str(missing)):
+        await VaultSecrets(place, login, clock).current(_USER)
 
 
 async def test_without_vault_a_lease_is_good_until_it_ends_and_no_longer(

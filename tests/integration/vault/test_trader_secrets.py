@@ -16,7 +16,7 @@ from tests.testbed.vault import VaultServer
 from tests.testbed.vault_ground import TRADER_KV
 from trader.adapters.secrets.resolver import Resolver
 from trader.adapters.secrets.vault import VaultSecrets
-from trader.adapters.secrets.vault_client import VaultPlace
+from trader.adapters.secrets.vault_client import Answer, Body, VaultClient, VaultPlace
 from trader.adapters.secrets.vault_login import AppRoleLogin, CertificateLogin, VaultLogin
 from trader.domain.errors import ConfigurationError, SecretsUnavailableError
 from trader.domain.secret_refs import VaultReference
@@ -133,6 +133,43 @@ async def test_a_token_is_renewed_at_two_thirds_and_one_that_was_revoked_ends_in
 
     assert without_credential.get_secret_value() == "first"  # still good: it is no lease
     assert with_credential.get_secret_value() == "second"
+
+
+async def test_a_delivered_secret_id_is_taken_while_the_token_is_young(ground: Ground) -> None:
+    await ground.store("postgres", dsn="first")
+    secrets = ground.secrets()
+    async with Resolver(secrets) as resolver:
+        await resolver.current(ground.reference("postgres", "dsn"))
+        nothing_to_do = await secrets.renew_if_due()
+        await ground.deliver_secret_id()
+        taken = await secrets.renew_if_due()
+        ground.clock.advance_ms(61_000)
+        after = await resolver.current(ground.reference("postgres", "dsn"))
+
+    assert (nothing_to_do, taken) == (False, True)
+    assert not ground.secret_id_file.exists()
+    assert after.get_secret_value() == "first"
+
+
+async def test_a_secret_id_outlives_a_login_that_got_no_answer(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ground.store("postgres", dsn="first")
+    write, lost = VaultClient.write, [1]
+
+    def loses_one(client: VaultClient, path: str, body: Body) -> Answer:
+        if path.endswith("/login") and lost:
+            lost.pop()
+            raise SecretsUnavailableError("the network is away")
+        return write(client, path, body)
+
+    monkeypatch.setattr(VaultClient, "write", loses_one)
+    async with Resolver(ground.secrets()) as resolver:
+        with pytest.raises(SecretsUnavailableError):
+            await resolver.current(ground.reference("postgres", "dsn"))
+        found = await resolver.current(ground.reference("postgres", "dsn"))
+
+    assert found.get_secret_value() == "first"
 
 
 async def test_a_secret_id_that_somebody_else_read_is_an_alarm(ground: Ground, resolver: Resolver) -> None:

@@ -62,6 +62,24 @@ async def test_a_text_that_is_no_reference_is_itself_and_is_not_watched() -> Non
     assert len(secrets.asked) == 1
 
 
+async def test_what_changes_between_the_start_of_its_user_and_the_watch_is_not_missed() -> None:
+    secrets, used, stop = FakeSecrets(), [], asyncio.Event()
+    keeper = Keeper(secrets)
+
+    async def use(value: str) -> None:
+        used.append(value)
+
+    await keeper.value("file:dsn")
+    secrets.value = "second"
+    await keeper.watch("database.dsn", "file:dsn", use)
+    running = asyncio.create_task(keeper.run(stop))
+    await _until_asked_again(secrets)
+    stop.set()
+    await running
+
+    assert used == ["second"]
+
+
 async def _until_asked_again(secrets: FakeSecrets) -> None:
     """Two questions later, what the first one led to is done."""
     enough = len(secrets.asked) + 2

@@ -38,25 +38,31 @@ class Renewing(Protocol):
 
 
 class Keeper:
-    """Resolves settings, hands what changed to whoever uses it, and has our certificate renewed."""
+    """Resolves settings, hands what changed to whoever uses it, has our certificate and login renewed."""
 
-    def __init__(self, secrets: Secrets, certificate: Renewing | None = None) -> None:
-        self._secrets, self._certificate = secrets, certificate
+    def __init__(
+        self, secrets: Secrets, certificate: Renewing | None = None, login: Renewing | None = None
+    ) -> None:
+        self._secrets, self._certificate, self._login = secrets, certificate, login
         self._watched: list[_Watched] = []
+        self._given: dict[str, SecretStr] = {}
 
     async def value(self, text: str) -> str:
         """The text itself, or what it refers to. Raises as the Secrets port does."""
-        return (await self._resolved(text)).get_secret_value()
+        value = self._given[text] = await self._resolved(text)
+        return value.get_secret_value()
 
     async def watch(self, setting: str, text: str, use: Use) -> None:
-        """Call `use` with each new value of a reference, while `run` runs."""
+        """Call `use` with each value of a reference that is another than `value` gave, while `run` runs."""
         if is_reference(text):
-            value = await self._resolved(text)
+            # Read anew, it could be one that nobody has been given.
+            value = self._given[text] if text in self._given else await self._resolved(text)
             self._watched.append(_Watched(setting=setting, text=text, use=use, value=value))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look at everything now and then, which also renews what is leased."""
         while not stop.is_set():
+            await self._renew(self._login, "login.not_renewed")
             await self.renew_certificate()
             for watched in self._watched:
                 await self._look(watched)
@@ -64,12 +70,15 @@ class Keeper:
 
     async def renew_certificate(self) -> None:
         """If it is due. What cannot be renewed now is logged, and the old one stays in use."""
-        if self._certificate is None:
+        await self._renew(self._certificate, "certificate.not_renewed")
+
+    async def _renew(self, renewing: Renewing | None, otherwise: str) -> None:
+        if renewing is None:
             return
         try:
-            await self._certificate.renew_if_due()
+            await renewing.renew_if_due()
         except TraderError as error:
-            log.warning("certificate.not_renewed", why=str(error))
+            log.warning(otherwise, why=str(error))
 
     async def _look(self, watched: _Watched) -> None:
         try:

@@ -59,6 +59,17 @@ class VaultSecrets:
         async with self._one_at_a_time:
             return (await asyncio.to_thread(self._blocking_write, path, body)).data
 
+    async def renew_if_due(self) -> bool:
+        """Keep the login: take a credential that was delivered, renew the token at 2/3; says whether it did.
+
+        A wrapped credential does not wait for long, and what is leased ends with the token that it was
+        leased under: neither can wait until a secret is asked for. Raises as `current` does.
+        """
+        async with self._one_at_a_time:
+            before = self._token_fresh_until
+            await asyncio.to_thread(self._keep_login)
+            return before != self._token_fresh_until
+
     async def close(self) -> None:
         """Hang up. The token ends with its TTL."""
         if self._client is not None:
@@ -66,7 +77,7 @@ class VaultSecrets:
 
     async def _renewed(self, path: str, held: _Held | None) -> _Held:
         try:
-            answer = await asyncio.to_thread(self._blocking, path, held)
+            answer = await asyncio.to_thread(self._blocking, path)
         except SecretsUnavailableError:
             if held is None or (held.ends_at is not None and self._clock.now() >= held.ends_at):
                 raise
@@ -81,12 +92,12 @@ class VaultSecrets:
         self._held[path] = renewed
         return renewed
 
-    def _blocking(self, path: str, held: _Held | None) -> Answer:
+    def _blocking(self, path: str) -> Answer:
         try:
-            return self._renew_or_read(self._logged_in(), path, held)
+            return self._renew_or_read(self._logged_in(), path)
         except TokenRefusedError:
             self._token_fresh_until = None
-            return self._renew_or_read(self._logged_in(), path, held)
+            return self._renew_or_read(self._logged_in(), path)
 
     def _blocking_write(self, path: str, body: Body) -> Answer:
         try:
@@ -95,7 +106,8 @@ class VaultSecrets:
             self._token_fresh_until = None
             return self._logged_in().write(path, body)
 
-    def _renew_or_read(self, client: VaultClient, path: str, held: _Held | None) -> Answer:
+    def _renew_or_read(self, client: VaultClient, path: str) -> Answer:
+        held = self._held.get(path)  # looked at after the login, which ends leases
         if held is not None and held.answer.lease_id and held.answer.renewable:
             try:
                 lease = client.write("sys/leases/renew", {"lease_id": held.answer.lease_id})
@@ -107,6 +119,15 @@ class VaultSecrets:
                 return replace(held.answer, lease_s=lease.lease_s, renewable=lease.renewable)
         return client.read(_api_path(client, path))
 
+    def _keep_login(self) -> None:
+        if self._client is not None:
+            try:
+                self._logged_in()
+            except TokenRefusedError:
+                self._log_in()
+        if self._login.has_new_credential():
+            self._log_in()
+
     def _logged_in(self) -> VaultClient:
         client, fresh_until = self._client, self._token_fresh_until
         if client is None or fresh_until is None:
@@ -116,15 +137,16 @@ class VaultSecrets:
         try:
             renewed_s = client.write("auth/token/renew-self", {}).lease_s
         except ConfigurationError:
-            return self._log_in()
-        if renewed_s * 2 >= self._token_s:
+            renewed_s = None  # a token that may not, or cannot, be renewed
+        if renewed_s is not None and renewed_s * 2 >= self._token_s:
             self._fresh_for(renewed_s)
             return client
         # Near the end of its longest life. A login that waits for a credential leaves the old token in use.
         try:
             return self._log_in()
         except SecretsUnavailableError:
-            self._fresh_for(renewed_s)
+            if renewed_s is not None:
+                self._fresh_for(renewed_s)
             return client
 
     def _log_in(self) -> VaultClient:
@@ -139,6 +161,10 @@ class VaultSecrets:
             self._client.close()
         self._client, self._token_s = client, answer.lease_s
         self._fresh_for(answer.lease_s)
+        # What was leased ends with the old token, whatever its own life: it is taken anew under this one.
+        self._held = {
+            path: _ending(held) if held.answer.lease_id else held for path, held in self._held.items()
+        }
         return client
 
     def _fresh_for(self, ttl_s: int) -> None:
@@ -152,6 +178,11 @@ class VaultSecrets:
     def __reduce__(self) -> NoReturn:
         """Tokens stay in this process."""
         raise TypeError("a Vault login cannot be pickled or copied")
+
+
+def _ending(held: _Held) -> _Held:
+    """Still in use, to be replaced and not renewed at the next look."""
+    return replace(held, answer=replace(held.answer, renewable=False), fresh_until=UnixMs(0))
 
 
 def _api_path(client: VaultClient, path: str) -> str:

@@ -13,6 +13,7 @@ import requests
 from hvac.adapters import RawAdapter
 from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest, VaultDown, VaultError
 from pydantic_core import from_json
+from urllib3.exceptions import HTTPError
 
 from trader.domain.errors import ConfigurationError, SecretsUnavailableError
 from trader.domain.time import MS_PER_S
@@ -116,8 +117,12 @@ class VaultClient:
         except VaultError as error:
             # Its text may repeat the request.
             raise SecretsUnavailableError(f"Vault at {host} failed: {type(error).__name__}") from None
-        except requests.RequestException as error:
+        except (requests.RequestException, HTTPError) as error:
+            # The second kind comes out of an answer that breaks off, stalls or cannot be unpacked.
             raise SecretsUnavailableError(f"Vault at {host} gave no answer: {type(error).__name__}") from None
+        except OSError as error:
+            # Not the network: a file of ours is not there. The text names it.
+            raise ConfigurationError(f"Vault at {host} cannot be asked: {error}") from None
 
 
 def _answer(host: str, path: str, response: requests.Response) -> Answer:

@@ -1,8 +1,11 @@
 """The trader's ways to log in to Vault. Each says how often it may be used; none keeps a token."""
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
+
+from pydantic import SecretStr
 
 from trader.adapters.secrets.files import read_secret_file
 from trader.adapters.secrets.vault_client import Answer, VaultClient
@@ -18,6 +21,10 @@ class VaultLogin(Protocol):
 
     def login(self, client: VaultClient) -> Answer:
         """Log in; the answer holds a token. Raises ConfigurationError or SecretsUnavailableError."""
+        ...
+
+    def has_new_credential(self) -> bool:
+        """Whether somebody delivered one that is to be used now."""
         ...
 
 
@@ -38,6 +45,10 @@ class CertificateLogin:
         """Works as often as the certificate is good."""
         return client.write(f"auth/{self.mount}/login", {"name": self.role})
 
+    def has_new_credential(self) -> bool:
+        """Nobody delivers one."""
+        return False
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JwtLogin:
@@ -56,14 +67,19 @@ class JwtLogin:
         token = read_secret_file(self.token_file).get_secret_value()
         return client.write(f"auth/{self.mount}/login", {"role": self.role, "jwt": token})
 
+    def has_new_credential(self) -> bool:
+        """Nobody delivers one."""
+        return False
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(slots=True, kw_only=True)
 class AppRoleLogin:
-    """By a response-wrapped secret id in a file, good for one login; the file is deleted after it."""
+    """By a response-wrapped secret id in a file, good for one login; the file goes when it was opened."""
 
     mount: str
     role_id: str
     secret_id_file: Path
+    _opened: SecretStr | None = field(init=False, default=None, repr=False)
 
     def certificate(self) -> tuple[Path, Path] | None:
         """None is needed."""
@@ -71,12 +87,34 @@ class AppRoleLogin:
 
     def login(self, client: VaultClient) -> Answer:
         """Raises SecretsUnavailableError as long as no new file is there."""
-        if not self.secret_id_file.exists():
+        if self.has_new_credential():
+            self._opened = self._unwrapped(client)
+        elif self._opened is None:
             raise SecretsUnavailableError(
                 f"{self.secret_id_file}: a new wrapped secret id is needed; "
                 "`airlock-signer rotate credentials` makes one"
             )
+        body = {"role_id": self.role_id, "secret_id": self._opened.get_secret_value()}
+        try:
+            answer = client.write(f"auth/{self.mount}/login", body)
+        except ConfigurationError:
+            self._opened = None
+            raise
+        # A login without an answer is tried again: the wrapping cannot be opened a second time.
+        self._opened = None
+        return answer
+
+    def has_new_credential(self) -> bool:
+        """A file that is there was not opened yet."""
+        try:
+            return self.secret_id_file.exists()
+        except OSError as error:
+            raise ConfigurationError(f"{self.secret_id_file}: {error.strerror}; {_MUST_BE_OURS}") from None
+
+    def _unwrapped(self, client: VaultClient) -> SecretStr:
         wrapping = read_secret_file(self.secret_id_file).get_secret_value()
+        if not os.access(self.secret_id_file.parent, os.W_OK):
+            raise ConfigurationError(f"{self.secret_id_file}: cannot be deleted; {_MUST_BE_OURS}")
         try:
             secret_id = client.unwrap(wrapping).data.get("secret_id")
         except ConfigurationError as error:
@@ -86,4 +124,9 @@ class AppRoleLogin:
                 f"revoke it ({error})"
             ) from None
         self.secret_id_file.unlink(missing_ok=True)
-        return client.write(f"auth/{self.mount}/login", {"role_id": self.role_id, "secret_id": secret_id})
+        if not isinstance(secret_id, str):
+            raise ConfigurationError(f"{self.secret_id_file}: wraps something else than a secret id")
+        return SecretStr(secret_id)
+
+
+_MUST_BE_OURS = "a file in a folder that we may read and write is allowed"
