@@ -33,6 +33,7 @@ from signer.service.accounts import Accounts
 from signer.service.path.conclude import Case, Conclude
 from signer.service.path.replay import Answer, Replay
 from signer.service.policies import Policies
+from signer.service.rotation.keys import NATIVE_COIN, fresh_key
 from signer.service.rotation.plan import Broadcast, Position, Replace, Send, Step, Swept, Wait, plan
 from signer.service.rotation.position import Positions, access_of, policy_of
 
@@ -111,7 +112,7 @@ class Drain:
 
     async def _sign(self, rotation: Rotation, step: Send | Replace) -> Answer:
         account, payload = _what(rotation, step)
-        key = await self._fresh_key(rotation, step)
+        key = await fresh_key(self._ledger, rotation, _name(step))
         digest = hashlib.sha256(f"{METHOD} {rotation.id} {key} {payload}".encode()).hexdigest()
         work = partial(self._work, rotation, account, step, payload, key, digest)
         return await self._replay.once(ROTATION_CLIENT, key, digest, work)
@@ -147,16 +148,6 @@ class Drain:
     async def _recheck(self, rotation: Rotation, step: Send | Replace, payload: EvmPayload) -> Denied | None:
         again = _decision(self._policies.current, rotation, step, payload)
         return again if isinstance(again, Denied) else None
-
-    async def _fresh_key(self, rotation: Rotation, step: Send | Replace) -> IdempotencyKey:
-        """Key of (rotation, what is done, attempt): the first attempt that the ledger does not know."""
-        what = hashlib.sha256(_name(step).encode()).hexdigest()[:24]
-        attempt = 0
-        while True:
-            key = IdempotencyKey(f"rotation-{rotation.id}-{what}-{attempt}")
-            if await self._ledger.find(ROTATION_CLIENT, key) is None:
-                return key
-            attempt += 1
 
 
 def _what(rotation: Rotation, step: Send | Replace) -> tuple[AccountId, EvmPayload]:
@@ -198,7 +189,7 @@ def _name(step: Send | Replace) -> str:
         return f"instead of {step.record.id}"
     match step.action:
         case NativeTransfer():
-            return "native coin"
+            return NATIVE_COIN
         case Erc20Transfer(token=token):
             return f"token {token}"
         case Erc20Approve(token=token, spender=spender):

@@ -70,7 +70,7 @@ class Position:
     `pending` by nonce; `inbound` is what a rotation that was turned back still has on its way here, `known`
     what the node was given in this turn. `unsettled`: a signature is out whose outcome is not final. `gap`: a
     nonce below a pending one was given back, so nothing above it can be mined. `tokens` are in the order in
-    which an emergency moves them.
+    which an emergency moves them. `sweep_left_wei`: what the last sweep of the coin left of its own fee.
     """
 
     now: UnixMs
@@ -83,6 +83,7 @@ class Position:
     allowances: tuple[AllowanceLeft, ...]
     tokens: tuple[TokenLeft, ...]
     native_wei: int
+    sweep_left_wei: int
     base_fee_wei: int
     fees: FeeLimits
     patience: Patience
@@ -160,9 +161,9 @@ def plan(position: Position, successor: Address) -> Step:
 
 
 def is_native_dust(position: Position) -> bool:
-    """Whether moving the native coin would cost at least as much as it moves."""
+    """Whether moving the native coin would cost at least as much as it moves, or did when it was swept."""
     worst = TRANSFER_GAS * native_bid(position.fees, position.base_fee_wei).max_fee_wei
-    return position.native_wei <= 2 * worst
+    return position.native_wei <= max(2 * worst, position.sweep_left_wei)
 
 
 def _while_pending(position: Position, successor: Address) -> Step:
@@ -248,6 +249,9 @@ def _tokens(position: Position, successor: Address) -> Iterator[Send | Waiting]:
 def _native(position: Position, successor: Address, *, keep_wei: int) -> Iterator[Send | Waiting]:
     # A cancellation is a transfer, too, but of nothing.
     if any(pending.record.unsigned.payload.value_wei for pending in position.pending if _is_ours(pending)):
+        return
+    # Worth moving again at a lower fee, it would reach a successor whose books were closed as swept.
+    if position.native_wei <= position.sweep_left_wei:
         return
     chosen = native_bid(position.fees, position.base_fee_wei)
     worst = TRANSFER_GAS * chosen.max_fee_wei

@@ -24,6 +24,7 @@ from signer.ports.holdings import Holdings
 from signer.ports.ledger import Ledger
 from signer.service.accounts import Accounts, Binding
 from signer.service.rotation.bids import FeeLimits
+from signer.service.rotation.keys import last_sweep_left_wei
 from signer.service.rotation.plan import AllowanceLeft, Patience, Pending, Position, TokenLeft
 from signer.service.rotation.worth import dearest_first
 
@@ -96,6 +97,7 @@ class Positions:
             allowances=allowances,
             tokens=tokens,
             native_wei=await access_of(binding).holdings.native_balance(binding.account.address, head.number),
+            sweep_left_wei=await last_sweep_left_wei(self._ledger, rotation),
             base_fee_wei=head.base_fee_per_gas_wei,
             fees=FeeLimits.of(policy.rules.fees),
             patience=self._patience,

@@ -58,6 +58,7 @@ EMPTY = Position(
     allowances=(),
     tokens=(),
     native_wei=0,
+    sweep_left_wei=0,
     base_fee_wei=10 * GWEI,
     fees=LIMITS,
     patience=Patience(),
@@ -172,6 +173,15 @@ def test_only_dust_and_nothing_open_is_swept() -> None:
     assert plan(dust, NEW) == Swept()
     assert is_native_dust(dust)
     assert not is_native_dust(FULL)
+
+
+def test_what_the_last_sweep_left_of_its_fee_stays_dust_when_fees_fall() -> None:
+    """Who was told that all is swept has closed its books: a late transfer would be a difference there."""
+    cheap = replace(EMPTY, base_fee_wei=1, native_wei=10**14)
+
+    assert isinstance(sends(cheap), NativeTransfer)
+    assert plan(replace(cheap, sweep_left_wei=10**14), NEW) == Swept()
+    assert isinstance(sends(replace(cheap, sweep_left_wei=10**14 - 1)), NativeTransfer)
 
 
 def test_what_cannot_be_moved_does_not_keep_the_rest() -> None:
