@@ -3,6 +3,7 @@
 import json
 import signal
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import get_args
@@ -19,6 +20,7 @@ from signer.mock.devices.trezor.udp import UdpServer
 
 _PRESSES = get_args(Act.model_fields["press"].annotation)
 _COMMANDS = ("approve", "reject", "unplug", "plug", "lock", "restart", "evict")
+_SAYING = threading.Lock()
 
 
 def add_to(subparsers: Subparsers) -> None:
@@ -58,7 +60,7 @@ def _run(arguments: Arguments) -> int:
                 "where": f"udp:{server.address}",
                 "fingerprint": fingerprint,
             }
-            print(json.dumps(ready), flush=True)
+            _say(ready)
             _obey(device, server)
     except (OSError, OverflowError) as error:
         text = f"--port {arguments.port}: {error}; allowed is a free port of 127.0.0.1, or 0"
@@ -81,7 +83,7 @@ def _telling(person: Person) -> Person:
             "name": screen.name,
             "person": decision.press.value,
         }
-        print(json.dumps(shown), flush=True)
+        _say(shown)
         return decision
 
     return tell
@@ -96,10 +98,16 @@ def _obey(device: TrezorDevice, server: UdpServer) -> None:
             return
         if word in commands:
             done = commands[word]()
-            print(json.dumps({"did": word, "pressed": done is not False}), flush=True)
+            _say({"did": word, "pressed": done is not False})
         elif word:
-            print(json.dumps({"unknown": word[:80], "allowed": [*commands, "quit"]}), flush=True)
+            _say({"unknown": word[:80], "allowed": [*commands, "quit"]})
     signal.pause()
+
+
+def _say(line: Mapping[str, object]) -> None:
+    """One whole line: the device speaks from its own thread."""
+    with _SAYING:
+        print(json.dumps(line), flush=True)
 
 
 def _commands(device: TrezorDevice, server: UdpServer) -> Mapping[str, Callable[[], object]]:

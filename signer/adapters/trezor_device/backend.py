@@ -1,12 +1,12 @@
 """The `trezor` key backend: keys on one device, a person before it. Refuses to sign without either."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from trezorlib.transport import Transport
 from typing_extensions import override
 
-from signer.adapters.device.owner import DeviceOwner
+from signer.adapters.device.owner import DeviceOwner, Ticket
 from signer.adapters.device.states import DeviceState
 from signer.adapters.trezor_device.device import TrezorDevice, TrezorKey
 from signer.adapters.trezor_device.places import finder
@@ -18,6 +18,8 @@ from signer.domain.reasons import FailReason
 from signer.domain.transactions import EvmSignature, UnsignedEvmTransaction
 from signer.ports.device import DevicePhase, DeviceProgress, Watch
 from signer.ports.key_backend import KeyBackend
+
+T = TypeVar("T")
 
 
 class TrezorBackend:
@@ -60,12 +62,13 @@ class TrezorBackend:
         await self._owner.run(lambda session, ticket: session.check(ticket, key))
 
     async def adopt(self, account: AccountId) -> None:
-        """Refused: who holds the device decides which of its keys are ours."""
-        text = (
-            f'{account}: an account of a Trezor is added by configuration ([[accounts]] backend = "trezor", '
-            "with its path), after a person compared the address on the device"
-        )
-        raise PreconditionError(FailReason.ROTATION_NOT_POSSIBLE, text)
+        """Refused for an account that the settings do not name: a person compares its address first."""
+        if account not in self._keys:
+            text = (
+                f"{account}: an account of a Trezor is added by configuration (its [[accounts]] has the "
+                "path), after a person compared the address on the device"
+            )
+            raise PreconditionError(FailReason.DEVICE_REFUSES, text)
 
     async def sign_evm(self, account: AccountId, transaction: UnsignedEvmTransaction) -> EvmSignature:
         """Sign when the person confirms on the device."""
@@ -87,15 +90,12 @@ class TrezorBackend:
         if not key.is_evm or transaction.chain_id != evm_chain_id(chain_of(account)):
             text = f"{account} was asked to sign for chain {transaction.chain_id}"
             raise BrokenError(FailReason.BROKEN, text)
-        try:
-            return await self._owner.run(
-                lambda session, ticket: session.sign(
-                    ticket, key, lambda wallet, request: ask_evm(wallet, request, key, transaction)
-                ),
-                watch,
-            )
-        finally:
-            _end(watch)
+        return await self._watched(
+            lambda session, ticket: session.sign(
+                ticket, key, lambda wallet, request: ask_evm(wallet, request, key, transaction)
+            ),
+            watch,
+        )
 
     async def sign_solana_watched(self, account: AccountId, message: bytes, watch: Watch | None) -> bytes:
         """`sign_solana` with somebody who watches."""
@@ -103,19 +103,25 @@ class TrezorBackend:
         if key.is_evm:
             raise BrokenError(FailReason.BROKEN, f"{account} was asked to sign a Solana message")
         require_signable(key, message)
-        try:
-            return await self._owner.run(
-                lambda session, ticket: session.sign(
-                    ticket, key, lambda wallet, request: ask_solana(wallet, request, key, message)
-                ),
-                watch,
-            )
-        finally:
-            _end(watch)
+        return await self._watched(
+            lambda session, ticket: session.sign(
+                ticket, key, lambda wallet, request: ask_solana(wallet, request, key, message)
+            ),
+            watch,
+        )
 
     async def aclose(self) -> None:
         """End what the person has before them, and let go of the device."""
         await self._owner.aclose()
+
+    async def _watched(self, work: Callable[[TrezorSession, Ticket], T], watch: Watch | None) -> T:
+        if watch is None:
+            return await self._owner.run(work)
+        told = _Told(watch)
+        try:
+            return await self._owner.run(work, told)
+        finally:
+            told.end()
 
     def _key(self, account: AccountId) -> TrezorKey:
         key = self._keys.get(account)
@@ -158,6 +164,16 @@ class _Watched:
         return await self._backend.sign_solana_watched(account, message, self._watch)
 
 
-def _end(watch: Watch | None) -> None:
-    if watch is not None:
-        watch(DeviceProgress(phase=DevicePhase.ENDED))
+class _Told:
+    """A watcher who hears nothing after the end: a screen may still be on its way when a caller leaves."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch: Watch | None = watch
+
+    def __call__(self, progress: DeviceProgress) -> None:
+        if self._watch is not None:
+            self._watch(progress)
+
+    def end(self) -> None:
+        self(DeviceProgress(phase=DevicePhase.ENDED))
+        self._watch = None

@@ -8,8 +8,9 @@ import pytest
 from signer.adapters.dev_key.derivation import TEST_MNEMONIC
 from signer.adapters.trezor_device.backend import TrezorBackend
 from signer.adapters.trezor_device.device import TrezorDevice
+from signer.domain.accounts import AccountId
 from signer.domain.errors import PreconditionError
-from signer.ports.key_backend import AttendedBackend
+from signer.ports.key_backend import AttendedBackend, KeyBackend
 from tests.integration.devices.trezor_rig import (
     CHAIN_ID,
     EMULATOR,
@@ -17,6 +18,7 @@ from tests.integration.devices.trezor_rig import (
     KEYS,
     SOLANA,
     SOLANA_PUBLIC_KEY,
+    press,
     rig,
     solana_message,
 )
@@ -28,9 +30,9 @@ class TestTrezorBackend(KeyBackendContract):
     async def subject(self, tmp_path: Path) -> AsyncIterator[Subject]:
         if EMULATOR:
             device = TrezorDevice(where=f"udp:{EMULATOR}", allow_udp=True, lock_file=tmp_path / "lock")
-            backend = TrezorBackend(device, KEYS)
-            yield _subject(backend)
-            await backend.aclose()
+            opened_device = TrezorBackend(device, KEYS)
+            yield _subject(opened_device.attended(press))
+            await opened_device.aclose()
         else:
             async with rig() as opened:
                 subject = _subject(opened.backend)
@@ -41,14 +43,17 @@ class TestTrezorBackend(KeyBackendContract):
                 )  # fmt: skip
 
     async def test_an_account_is_added_by_configuration_only(self, subject: Subject) -> None:
+        await subject.backend.adopt(EVM)
         with pytest.raises(PreconditionError, match="added by configuration"):
-            await subject.backend.adopt(EVM)
-
-    async def test_it_is_attended(self, subject: Subject) -> None:
-        assert isinstance(subject.backend, AttendedBackend)
+            await subject.backend.adopt(AccountId(f"eip155:{CHAIN_ID}:0x" + "99" * 20))
 
 
-def _subject(backend: TrezorBackend) -> Subject:
+async def test_it_is_attended() -> None:
+    async with rig() as opened:
+        assert isinstance(opened.backend, AttendedBackend)
+
+
+def _subject(backend: KeyBackend) -> Subject:
     return Subject(
         backend=backend, evm_account=EVM, solana_account=SOLANA, solana_public_key=SOLANA_PUBLIC_KEY,
         solana_message=solana_message(), secrets=(TEST_MNEMONIC,), chain_id=CHAIN_ID,

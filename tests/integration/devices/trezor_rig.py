@@ -1,11 +1,14 @@
 """A Trezor backend on the double, and what a person does before it. Emulator: AIRLOCK_TREZOR_UDP=host:port.
 
-An emulator must hold anvil's mnemonic, no PIN and no passphrase, and somebody or something must press for it.
+An emulator must hold anvil's mnemonic, no PIN and no passphrase. Somebody presses for it, or the command in
+AIRLOCK_TREZOR_PRESS does, which is run once for each screen.
 """
 
 import asyncio
 import itertools
 import os
+import shlex
+import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -27,9 +30,10 @@ from signer.mock.devices.trezor.device import TrezorDevice as Double
 from signer.mock.devices.trezor.flavour import MODEL_T, Flavour
 from signer.mock.devices.trezor.person import Decision, Person, Press, Screen, approving
 from signer.mock.devices.trezor.usb import UsbPort
-from signer.ports.device import DeviceProgress
+from signer.ports.device import DevicePhase, DeviceProgress
 
 EMULATOR = os.environ.get("AIRLOCK_TREZOR_UDP", "")
+PRESS = shlex.split(os.environ.get("AIRLOCK_TREZOR_PRESS", ""))
 OTHER_MNEMONIC = "all all all all all all all all all all all all"
 CHAIN_ID = 31_337
 EVM_PATH, SOLANA_PATH = "m/44'/60'/0'/0/0", "m/44'/501'/0'/0'"
@@ -103,6 +107,12 @@ async def rig(
             yield Rig(backend=backend, device=device, port=port)
         finally:
             await backend.aclose()
+
+
+def press(progress: DeviceProgress) -> None:
+    """Confirm what a real emulator shows."""
+    if PRESS and progress.phase is DevicePhase.WAITING_FOR_CONFIRMATION:
+        subprocess.run(PRESS, check=True, timeout=30)
 
 
 def scripted(*decisions: Decision) -> Person:
