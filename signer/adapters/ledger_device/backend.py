@@ -37,13 +37,13 @@ class LedgerKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerPlace:
-    """Which device: `name` is how messages call it; `place` as `signer.adapters.ledger_device.places` has it.
+    """Which device: `name` is how messages call it; `where` as `signer.adapters.ledger_device.places` has it.
 
     `lock_file` is the same for every process that might use the device.
     """
 
     name: str
-    place: str
+    where: str
     lock_file: Path
 
 
@@ -66,7 +66,7 @@ class LedgerBackend:
         """Raises ConfigurationError for a path or a place that cannot be."""
         self._keys: Mapping[AccountId, Key] = {each.account: _key(each) for each in keys}
         session = LedgerSession(
-            opener(device.place), name=device.name, patience=patience or Patience(), log=log
+            opener(device.where), name=device.name, patience=patience or Patience(), log=log
         )
         self._owner = DeviceOwner(session, name=device.name, lock_file=device.lock_file)
 

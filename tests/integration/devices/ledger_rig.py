@@ -121,7 +121,7 @@ async def ledger_rig(
     device.blind(on=True)
     with LedgerServer(device) as server:
         place = LedgerPlace(
-            name="Ledger one", place=f"tcp:{server.address}", lock_file=folder / "ledger.lock"
+            name="Ledger one", where=f"tcp:{server.address}", lock_file=folder / "ledger.lock"
         )
         backend = LedgerBackend(KEYS, place, log=events, patience=patience)
         try:

@@ -51,7 +51,7 @@ async def _subject(folder: Path, app: str) -> AsyncIterator[Subject]:
         return
     if real_application() != app:
         pytest.skip(f"{app} is not what runs at AIRLOCK_LEDGER_TCP")
-    place = LedgerPlace(name="emulator", place=f"tcp:{REAL}", lock_file=folder / "ledger.lock")
+    place = LedgerPlace(name="emulator", where=f"tcp:{REAL}", lock_file=folder / "ledger.lock")
     backend = LedgerBackend(KEYS, place, log=Events(), patience=PATIENT)
     yield Subject(
         backend=backend.attended(pressing),
@@ -81,7 +81,7 @@ async def _rig(tmp_path: Path) -> AsyncIterator[Rig]:
 
 
 def test_it_is_attended(tmp_path: Path) -> None:
-    place = LedgerPlace(name="one", place="tcp:127.0.0.1:9", lock_file=tmp_path / "lock")
+    place = LedgerPlace(name="one", where="tcp:127.0.0.1:9", lock_file=tmp_path / "lock")
 
     assert isinstance(LedgerBackend(KEYS, place, log=Events()), AttendedBackend)
 

@@ -58,7 +58,7 @@ async def test_a_rehearsal_with_a_script_and_with_buttons(tmp_path: Path) -> Non
     script.write_text('[{"press": "approve"}, {"press": "late", "ms": 20}, {"press": "reject"}]')
     async with _program("--blind-signing", "--script", str(script)) as program:
         listening = str((await program.hear())["listening"])
-        place = LedgerPlace(name="rehearsal", place=f"tcp:{listening}", lock_file=tmp_path / "lock")
+        place = LedgerPlace(name="rehearsal", where=f"tcp:{listening}", lock_file=tmp_path / "lock")
         backend = LedgerBackend(KEYS, place, log=Events(), patience=PATIENT)
 
         await backend.sign_evm(EVM, transaction(1))

@@ -81,7 +81,7 @@ class LedgerScripts(RuleBasedStateMachine):
         self.backend = self._opened()
 
     def _opened(self) -> LedgerBackend:
-        place = LedgerPlace(name="one", place=f"tcp:{self.server.address}", lock_file=self.folder / "lock")
+        place = LedgerPlace(name="one", where=f"tcp:{self.server.address}", lock_file=self.folder / "lock")
         return LedgerBackend(KEYS, place, log=Events(), patience=IMPATIENT)
 
     @rule(count=st.integers(1, 3), habit=st.sampled_from(_HABITS))

@@ -291,7 +291,7 @@ async def test_closing_ends_the_dialog_and_lets_others_have_the_device(rig: Rig,
             await task
         assert caught.value.reason is FailReason.SHUTTING_DOWN
     assert rig.device.review is None
-    place = LedgerPlace(name="two", place=f"tcp:{rig.server.address}", lock_file=tmp_path / "ledger.lock")
+    place = LedgerPlace(name="two", where=f"tcp:{rig.server.address}", lock_file=tmp_path / "ledger.lock")
     other = LedgerBackend(KEYS, place, log=rig.events, patience=PATIENT)
     await other.check(EVM)
     await other.aclose()
