@@ -38,6 +38,8 @@ from tests.testbed.signer_program import GWEI
 from tests.testbed.uniswap import ETHER, World
 
 DUST_WEI = 10**14
+SAYS_NO = "0x60003560e01c6370a0823114603c1b60005260206000f3"
+"""A token whose `balanceOf` is 2**60 for everybody, and that answers false (0) to everything else."""
 
 
 @pytest_asyncio.fixture
@@ -151,6 +153,35 @@ async def test_what_arrives_late_is_swept_too(rig: RotationRig) -> None:
     assert after["ABC"] - before["ABC"] == late
     assert after["ETH"] > before["ETH"]
     assert (await rig.rotate(RotationStep.FINISH)).finished
+
+
+async def test_what_is_swept_stays_swept_when_the_chain_becomes_cheaper(rig: RotationRig) -> None:
+    await rig.anvil.rpc("anvil_setNextBlockBaseFeePerGas", hex(40 * GWEI))
+    await rig.anvil.mine(1)
+    await rig.begin()
+    await rig.anvil.rpc("anvil_setNextBlockBaseFeePerGas", hex(40 * GWEI))
+    await rig.until_swept()
+    sent, left = await rig.drained(), await rig.anvil.balance(OLD_ADDRESS)
+    await rig.anvil.rpc("anvil_setNextBlockBaseFeePerGas", "0x1")
+    await rig.anvil.mine(1)
+    await rig.turn()
+
+    assert left > 2 * 21_000 * 3 * GWEI  # more than today's price of moving it
+    assert await rig.drained() == sent
+    assert rig.services.accounts.view(OLD).swept
+
+
+async def test_a_token_that_says_no_without_reverting_costs_no_fee_after_fee(rig: RotationRig) -> None:
+    """`transfer` returns false and moves nothing: sent again and again, it would eat the coin."""
+    await rig.anvil.rpc("anvil_setCode", rig.world.abc, SAYS_NO)
+    await rig.begin()
+    for _ in range(8):
+        await rig.turn()
+        await rig.anvil.mine(1)
+    status = await rig.rotate(RotationStep.STATUS)
+
+    assert rig.world.abc not in {record.unsigned.payload.to for record in await rig.drained()}
+    assert "would fail" in status.progress[-1]
 
 
 async def test_a_stuck_sweep_is_replaced_with_higher_fees(rig: RotationRig) -> None:

@@ -1,6 +1,7 @@
 """Balances and allowances over JSON-RPC. Believes no answer of the wrong shape."""
 
-from signer.adapters.evm_rpc.hexadecimal import data, quantity
+from signer.adapters.evm_rpc.hexadecimal import data as hex_data
+from signer.adapters.evm_rpc.hexadecimal import quantity
 from signer.adapters.evm_rpc.transport import Json, JsonRpc, RpcError
 from signer.domain.accounts import Address
 from signer.domain.errors import UnavailableError
@@ -12,6 +13,7 @@ ALLOWANCE = bytes.fromhex("dd62ed3e")
 """ERC-20 `allowance(address,address)`."""
 
 _WORD = 32
+_FALSE = bytes(_WORD)
 
 
 class EvmHoldings:
@@ -38,19 +40,24 @@ class EvmHoldings:
         return await self._uint(token, ALLOWANCE + _word(owner) + _word(spender), block_number)
 
     async def gas_needed(self, sender: Address, to: Address, data: bytes) -> int | None:
-        """Gas that the call would take now; None when the node says that it would fail."""
+        """Gas that the call would take now; None when the node says that it would fail.
+
+        A token that answers false moves nothing and does not revert (EIP-20 lets it): that fails, too.
+        """
         request: dict[str, Json] = {"from": sender, "to": to, "data": f"0x{data.hex()}"}
         try:
-            return quantity(await self._rpc.call("eth_estimateGas", request, "latest"))
+            gas = quantity(await self._rpc.call("eth_estimateGas", request, "latest"))
+            answer = hex_data(await self._rpc.call("eth_call", request, "latest"))
         except RpcError:
             return None
         except ValueError as error:
             raise self._rpc.nonsense("eth_estimateGas", str(error)) from None
+        return None if answer == _FALSE else gas
 
     async def _uint(self, token: Address, calldata: bytes, block_number: int) -> int:
         request: dict[str, Json] = {"to": token, "data": f"0x{calldata.hex()}"}
         try:
-            answer = data(await self._rpc.call("eth_call", request, hex(block_number)))
+            answer = hex_data(await self._rpc.call("eth_call", request, hex(block_number)))
         except RpcError as error:
             raise self._refused(error) from None
         except ValueError as error:
