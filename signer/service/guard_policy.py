@@ -4,7 +4,9 @@ from dataclasses import replace
 
 from signer.domain.accounts import Address
 from signer.domain.errors import ConfigurationError
+from signer.domain.policy_statement import GuardedPolicy
 from signer.domain.transactions import ClientName
+from signer.policy.model import Policy
 from signer.ports.audit import Audit
 from signer.ports.clock import Clock
 from signer.ports.events import EventLog
@@ -33,45 +35,54 @@ class GuardPolicy:
         log: EventLog,
     ) -> None:
         self._address = address
-        self._signatures = signatures
         self._memory = memory
         self._audit = audit
         self._clock = clock
         self._log = log
+        self._guardian = (
+            None
+            if address is None
+            else Guardian(address=address, signatures=signatures, memory=memory, clock=clock)
+        )
 
     async def __call__(self, policies: Policies, *, accept_other: bool) -> None:
         """Let `policies` be guarded from now on. Raises ConfigurationError for one that must not be used.
 
         `accept_other` is an operator's word that another guardian than the remembered one, or none, is meant.
         """
+        known = await self._memory.guarded_policy()
         try:
-            before = await self._guard(policies, accept_other=accept_other)
+            self._require_meant(known, accept_other=accept_other)
+            if self._guardian is not None:
+                await policies.be_guarded(self._guardian)
         except ConfigurationError as error:
             self._log.event("policy.refused", problem=str(error))
             await self._record(f"refused: {error}", "")
             raise
+        # Recorded before it is remembered: a trail that cannot be written must not hide a change.
+        await self._record_change(known, policies.current)
+        if self._guardian is not None:
+            await policies.put_in_force(policies.current)
+        elif known is not None:
+            await self._memory.remember_policy(replace(known, guardian=None), self._clock.now())
+
+    def _require_meant(self, known: GuardedPolicy | None, *, accept_other: bool) -> None:
+        if known is not None and known.guardian not in {None, self._address} and not accept_other:
+            raise ConfigurationError(self._other(known.guardian))
+
+    async def _record_change(self, known: GuardedPolicy | None, policy: Policy) -> None:
+        before = None if known is None else known.guardian
         if before != self._address:
             self._log.event("policy.guardian_changed", before=before, after=self._address)
-            await self._record(
-                f"guardian from {before or 'none'} to {self._address or 'none'}", policies.current.hash
-            )
+            change = f"guardian from {before or 'none'} to {self._address or 'none'}"
+        elif self._address is None or known is None or known.policy_hash == policy.hash:
+            return
+        else:
+            change = f"from {known.policy_hash} to {policy.hash}, serial {policy.serial}"
+        self._log.event("policy.in_force", policy_hash=policy.hash, serial=policy.serial)
+        await self._record(change, policy.hash)
 
-    async def _guard(self, policies: Policies, *, accept_other: bool) -> Address | None:
-        """Return the guardian of the last start."""
-        known = await self._memory.guarded_policy()
-        before = None if known is None else known.guardian
-        if before is not None and before != self._address and not accept_other:
-            raise ConfigurationError(self._other(before))
-        if self._address is not None:
-            guardian = Guardian(
-                address=self._address, signatures=self._signatures, memory=self._memory, clock=self._clock
-            )
-            await policies.be_guarded(guardian)
-        elif known is not None and before is not None:
-            await self._memory.remember_policy(replace(known, guardian=None), self._clock.now())
-        return before
-
-    def _other(self, before: Address) -> str:
+    def _other(self, before: Address | None) -> str:
         now = "names no guardian" if self._address is None else f"names {self._address}"
         return (
             f"guardian: signer.toml {now}, and the ledger remembers {before}: only that one decides about "

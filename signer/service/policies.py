@@ -39,9 +39,11 @@ class Policies:
         return self._current, offered
 
     async def be_guarded(self, guardian: Guardian) -> None:
-        """Let `guardian` decide, first about the file as it was read. Raises ConfigurationError for a no."""
+        """Let `guardian` decide, first about the file as it was read. Raises ConfigurationError for a no.
+
+        What it lets pass still has to be put in force, which makes it durable.
+        """
         await guardian.judge(self._file, self._source.name)
-        await guardian.remember(self._file, self._source.name)
         self._guardian = guardian
 
     async def put_in_force(self, policy: Policy) -> None:

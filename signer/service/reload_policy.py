@@ -28,7 +28,8 @@ class ReloadPolicy:
         try:
             before, after = await self._policies.read_again()
             if not dry_run:
-                await self._record(client, f"from {before.hash} to {after.hash}")
+                edition = "" if after.serial is None else f", serial {after.serial}"
+                await self._record(client, f"from {before.hash} to {after.hash}{edition}")
                 await self._policies.put_in_force(after)
                 self._log.event("policy.in_force", policy_hash=after.hash, serial=after.serial)
         except ConfigurationError as error:

@@ -111,7 +111,7 @@ async def host(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> AsyncItera
 
 async def test_the_program_loads_what_its_guardian_signed_and_refuses_everything_else(host: Host) -> None:
     old = host.policy.read_bytes(), host.signature.read_bytes()
-    async with host.serving():
+    async with host.serving() as signer:
         await host.sign(with_serial(6, WIDER))
         reloaded = await host.reload()
         host.policy.write_text(with_serial(7, WIDER))
@@ -123,6 +123,7 @@ async def test_the_program_loads_what_its_guardian_signed_and_refuses_everything
         host.policy.write_bytes(old[0])
         host.signature.write_bytes(old[1])
         older = await host.reload()
+        signer.kill()
     restarted = await host.refusal()
 
     assert reloaded.code == ExitCode.OK, reloaded

@@ -7,14 +7,17 @@ from typing import TypeAlias
 
 import pytest
 from eth_account.messages import _hash_eip191_message, encode_defunct
+from typing_extensions import override
 
 from signer.adapters.audit_file.memory import MemoryAudit
 from signer.adapters.sqlite import SqliteLedger
 from signer.decode.evm.personal_message import personal_message_digest
 from signer.domain.accounts import Address, ChainName
-from signer.domain.errors import BrokenError, ConfigurationError
+from signer.domain.errors import BrokenError, ConfigurationError, UnavailableError
 from signer.domain.policy_statement import GuardedPolicy, PolicySignature
+from signer.domain.reasons import FailReason
 from signer.policy.load import load
+from signer.ports.audit import AuditRecord
 from signer.service.guard_policy import GuardPolicy
 from signer.service.policies import Policies
 from signer.service.policy_signature import statement_of
@@ -111,6 +114,14 @@ async def _claiming(host: Host, **changes: object) -> PolicySignature:
     """A signature of the policy that is there, whose file says something else about it."""
     whole = await signed(host.source.text)
     return replace(whole, statement=replace(whole.statement, **changes))  # type: ignore[arg-type]  # fields of it
+
+
+class FullDisk(MemoryAudit):
+    """A trail that cannot be written."""
+
+    @override
+    async def append(self, record: AuditRecord) -> None:
+        raise UnavailableError(FailReason.AUDIT_UNAVAILABLE, f"no space left for {record.method}")
 
 
 Attack: TypeAlias = Callable[[Host], Awaitable[None]]
@@ -228,7 +239,34 @@ async def test_an_operator_can_change_the_guardian_on_purpose_and_it_is_written_
         await host.start(other)
 
         assert host.audit.records[-1].details == (f"guardian from {GUARDIAN} to {other or 'none'}",)
-        assert host.log.events[-1] == ("policy.guardian_changed", {"before": GUARDIAN, "after": other})
+        assert ("policy.guardian_changed", {"before": GUARDIAN, "after": other}) in host.log.events
+
+
+async def test_a_change_that_cannot_be_recorded_is_not_remembered() -> None:
+    async with _host() as host:
+        await host.start()
+        host.audit = FullDisk(CLOCK)
+
+        with pytest.raises(UnavailableError):
+            await host.start(None, accept_other=True)
+
+        assert await host.ledger.guarded_policy() == _guarded(with_serial(5))
+
+
+async def test_a_policy_that_was_changed_while_the_signer_stood_still_is_recorded_at_its_start() -> None:
+    async with _host() as host:
+        await host.start()
+        before, after = host.source.text, with_serial(6, WIDER)
+        await host.lay(after)
+
+        for _ in range(2):
+            await host.start()
+
+        hashes = [load(text.encode()).hash for text in (before, after)]
+        assert [record.details[0] for record in host.audit.records[1:]] == [
+            f"from {hashes[0]} to {hashes[1]}, serial 6"
+        ]
+        assert await host.ledger.guarded_policy() == _guarded(after)
 
 
 async def test_serials_go_on_counting_after_a_guardian_was_let_go() -> None:
