@@ -19,6 +19,9 @@ _SUITE = "close Trezor Suite and every other wallet program on this host, then a
 _LOCKED_CODES = frozenset(
     {messages.FailureType.PinInvalid, messages.FailureType.PinExpected, messages.FailureType.PinCancelled}
 )
+_CANNOT_OPEN = "Cannot open device"
+"""What the library says, with its advice on udev, when libusb gives it no handle."""
+
 _BUSY_CODES = frozenset({messages.FailureType.Busy, messages.FailureType.InProgress})
 _STALE_CHANNEL = frozenset({ThpErrorCode.UNALLOCATED_CHANNEL, ThpErrorCode.DECRYPTION_FAILED})
 
@@ -169,7 +172,9 @@ def _of_transport(error: Exception, request: Request) -> SignerError:
     match error:
         case DeviceIsBusy() | usb1.USBErrorBusy():
             return UnavailableError(FailReason.DEVICE_BUSY, BUSY)
-        case usb1.USBErrorAccess():
+        case usb1.USBErrorAccess() | PermissionError():
+            return UnavailableError(FailReason.DEVICE_GONE, FORBIDDEN)
+        case OSError() if _CANNOT_OPEN in str(error):
             return UnavailableError(FailReason.DEVICE_GONE, FORBIDDEN)
         case TransportException() | OSError() | usb1.USBError() | ThpError():
             return lost(request) if request.asked else _gone(error)

@@ -436,6 +436,10 @@ async def test_the_person_and_the_watcher_are_told_every_screen() -> None:
         (usb1.USBErrorNoDevice(), FailReason.DEVICE_GONE),
         (usb1.USBErrorBusy(), FailReason.DEVICE_BUSY),
         (OSError("Cannot open device"), FailReason.DEVICE_GONE),
+        (
+            exceptions.InvalidSessionError(b"", from_message=messages.PassphraseRequest()),
+            FailReason.DEVICE_REFUSES,
+        ),
     ],
     ids=lambda each: each.value if isinstance(each, FailReason) else repr(each),
 )
@@ -456,6 +460,13 @@ async def test_what_opening_raises_has_its_own_error(raised: Exception, reason: 
         assert isinstance(caught.value, PreconditionError | UnavailableError)
         assert caught.value.reason is reason
         await opened.sign(1)
+
+
+@pytest.mark.parametrize(
+    "raised", [OSError("Cannot open device", "udev"), PermissionError(), usb1.USBErrorAccess()]
+)
+def test_a_device_that_this_host_may_not_open_names_the_udev_rules(raised: Exception) -> None:
+    assert "udev rules" in str(errors.translate(raised, Request(None, answer_ms=1_000)))
 
 
 def test_a_stale_channel_is_made_anew_before_a_screen_and_unknown_after_it() -> None:
