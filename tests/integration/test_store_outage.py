@@ -38,6 +38,7 @@ async def test_a_database_that_is_not_there_is_named_without_its_password() -> N
         "hunter2",
         "postgresql://trader:hunter2@127.0.0.1:port/books",
         "postgresql://trader:hunter2@[::1/books",
+        "postgresql://trader:12/hunter2@127.0.0.1/books",
         "postgresql://trader:hunter2@127.0.0.1/books?sslmode=hunter2",
     ],
 )

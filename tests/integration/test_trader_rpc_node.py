@@ -13,7 +13,7 @@ from signer.adapters.evm_rpc.transport import Json
 from tests.fakes.json_rpc_node import FakeNode, fake_node, text
 from trader.adapters.evm_rpc.errors import BusyError, NonsenseError, NotSentError, RpcRefusedError
 from trader.adapters.evm_rpc.transport import JsonRpc
-from trader.domain.errors import ChainUnavailableError
+from trader.domain.errors import ChainUnavailableError, ConfigurationError
 
 
 @pytest_asyncio.fixture
@@ -128,3 +128,15 @@ async def test_many_questions_at_once_each_get_their_own_answer(node: FakeNode) 
         answers = await asyncio.gather(*(rpc.request("eth_chainId", number) for number in range(50)))
 
     assert answers == [[number] for number in range(50)]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["hunter2", "https://u:hunter2/x@node", "https://hunter2@n\uff0fode", "wss://node/hunter2", "https://"],
+)
+async def test_what_is_no_url_is_not_taken_and_not_quoted(node: FakeNode, url: str) -> None:
+    async with rpc_to(node) as rpc:
+        with pytest.raises(ConfigurationError, match="the node's URL cannot be parsed") as caught:
+            rpc.use(url)
+
+    assert "hunter2" not in str(caught.value)

@@ -23,7 +23,7 @@ from trader.adapters.evm_rpc.errors import (
     NotSentError,
     RpcRefusedError,
 )
-from trader.domain.errors import ChainUnavailableError
+from trader.domain.errors import ChainUnavailableError, ConfigurationError
 from trader.domain.time import MS_PER_S
 
 _BUSY_STATUS = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
@@ -45,8 +45,9 @@ class JsonRpc:
         self._session: aiohttp.ClientSession | None = None
 
     def use(self, url: str) -> None:
-        """Ask there from the next request on: an access key in it was changed."""
-        self._url, self._place = url, urlsplit(url).netloc.rpartition("@")[2]
+        """Ask there from the next request on: an access key in it was changed. Raises ConfigurationError."""
+        place = _place(url)
+        self._url, self._place = url, place
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(timeout=self._timeout, headers=_JSON)
@@ -92,6 +93,17 @@ class JsonRpc:
                 if len(body) > _MAX_ANSWER_BYTES:
                     raise NonsenseError(f"{method}: the answer has more than {_MAX_ANSWER_BYTES} bytes")
         return bytes(body)
+
+
+def _place(url: str) -> str:
+    """Host and port. What is no URL is not quoted: it comes out of a secret, and may be one by mistake."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in {"http", "https"} and parts.hostname is not None and parts.port != 0:
+            return parts.netloc.rpartition("@")[2]
+    except ValueError:
+        pass
+    raise ConfigurationError("the node's URL cannot be parsed; http://… or https://… is allowed")
 
 
 def _http_error(method: str, response: aiohttp.ClientResponse) -> ChainUnavailableError:

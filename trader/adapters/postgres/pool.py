@@ -16,6 +16,8 @@ _ALLOWED = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE is allowed, or the emb
 _COMMAND_TIMEOUT_S = 30
 _CONNECT_TIMEOUT_S = 10
 _CLOSE_TIMEOUT_S = 5
+_IDENTITY = "SELECT current_database() || '@' || system_identifier FROM pg_control_system()"
+"""A server keeps its identifier for life, under any name, and hands it on to its replicas."""
 
 
 class Database:
@@ -25,15 +27,29 @@ class Database:
     `transaction` is a transaction of its own.
     """
 
-    def __init__(self, pool: asyncpg.Pool, place: str) -> None:
-        self._pool, self.place = pool, place
+    def __init__(self, pool: asyncpg.Pool, place: str, identity: str) -> None:
+        self._pool, self.place, self._identity = pool, place, identity
 
     async def use(self, dsn: str) -> None:
-        """Connect with this DSN from now on: its password was changed. What runs now ends where it began."""
-        self.place = _place(dsn)
+        """Connect with this DSN from now on: its password was changed. What runs now ends where it began.
+
+        One that does not work yet, or leads to another database, changes nothing: StoreUnavailableError or
+        ConfigurationError. Orders under way are in the database that they began in.
+        """
+        place = _place(dsn)
+        with world_errors(place):
+            connection = await asyncpg.connect(
+                dsn, timeout=_CONNECT_TIMEOUT_S, command_timeout=_COMMAND_TIMEOUT_S
+            )
+            try:
+                identity = await connection.fetchval(_IDENTITY)
+            finally:
+                await connection.close()
+        if identity != self._identity:
+            raise ConfigurationError(f"{place} is another database than ours; stop the trader to change it")
+        self.place = place
         self._pool.set_connect_args(dsn, timeout=_CONNECT_TIMEOUT_S, command_timeout=_COMMAND_TIMEOUT_S)
-        with world_errors(self.place):
-            await self._pool.expire_connections()
+        await self._pool.expire_connections()
 
     async def fetch(self, query: str, *arguments: object) -> Sequence[asyncpg.Record]:
         """All rows of a statement."""
@@ -76,10 +92,10 @@ async def open_database(dsn: str, *, connections: int = 8) -> AsyncIterator[Data
             init=_prepare,
             reset=_no_reset,
         )
-    database = Database(pool, place)
     try:
-        await database.fetchval("SELECT 1")
-        yield database
+        with world_errors(place):
+            identity = str(await pool.fetchval(_IDENTITY))
+        yield Database(pool, place, identity)
     finally:
         try:
             await asyncio.wait_for(pool.close(), _CLOSE_TIMEOUT_S)
@@ -153,6 +169,8 @@ def _place(dsn: str) -> str:
         host, port = parts.hostname or socket, parts.port or 5432
     except ValueError:
         raise ConfigurationError(f"the PostgreSQL DSN cannot be parsed; {_ALLOWED}") from None
+    if "@" in parts.path:  # a password with a slash in it, which would be shown as a part of the database
+        raise ConfigurationError(f"the PostgreSQL DSN needs %2F for a slash in its password; {_ALLOWED}")
     if parts.scheme not in {"postgresql", "postgres"} or not host:
         raise ConfigurationError(f"the PostgreSQL DSN names no PostgreSQL host; {_ALLOWED}")
     return f"PostgreSQL at host {host}, port {port}, database {parts.path.lstrip('/') or 'of the role'}"
