@@ -98,11 +98,13 @@ class AuditCheckpoints:
     async def make(self) -> bool:
         """Sign the head as it is now and keep it; False, with an event, when that cannot be done."""
         head, last = self._trail.head, self._book.last
+        now = self._clock.now()
         statement = Statement(
             seq=head.seq,
             hash=head.hash,
             after=NONE_BEFORE if last is None else last.statement.seq,
-            at=self._clock.now(),
+            # A clock that was set back does not make this one older: that is what a forged one looks like.
+            at=now if last is None else max(now, last.statement.at),
             key=self._key.name,
         )
         try:

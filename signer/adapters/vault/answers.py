@@ -1,5 +1,6 @@
 """Fields of Vault's answers, taken by type. Refuses an answer that lacks one: that is no Vault we know."""
 
+import base64
 from collections.abc import Mapping, Sequence
 from typing import cast
 
@@ -24,6 +25,14 @@ def integer(answer: Mapping[str, object], name: str) -> int:
         return int(value)
     except ValueError:
         raise _faulty(name, "a whole number") from None
+
+
+def raw(answer: Mapping[str, object], name: str) -> bytes:
+    """Return the bytes of a base64 field. Raises UnavailableError (VAULT_FAULTY)."""
+    try:
+        return base64.b64decode(text(answer, name), validate=True)
+    except ValueError:
+        raise _faulty(name, "base64") from None
 
 
 def mapping(value: object, name: str) -> Mapping[str, object]:

@@ -64,6 +64,8 @@ class CertificateKeeper:
                     await step()
                 except SignerError as error:
                     self._log.event("certificate.not_renewed", step=step.__name__, problem=str(error))
+                except Exception as bug:  # noqa: BLE001 - supervision boundary: revocations must go on counting
+                    self._log.event("certificate.not_renewed", step=step.__name__, problem=repr(bug))
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def renew_if_due(self) -> bool:

@@ -19,6 +19,7 @@ class VaultCheckpointKey:
     def __init__(self, transit: Transit, name: str) -> None:
         self._transit = transit
         self._name = name
+        self._public = PublicKeys(key=name, by_version={})
 
     @property
     def name(self) -> str:
@@ -26,13 +27,24 @@ class VaultCheckpointKey:
         return self._name
 
     async def sign(self, statement: Statement) -> Checkpoint:
-        """Sign with the newest version. Raises UnavailableError, and VaultRefusedError for a wrong key."""
+        """Sign with the newest version. Raises UnavailableError, also for a signature that is none.
+
+        Raises ConfigurationError or VaultRefusedError for a wrong key.
+        """
         (signed,) = await self._transit.sign_batch(self._name, [statement.message()], key_version=_NEWEST)
         if isinstance(signed, ItemRefused):
             raise UnavailableError(
                 FailReason.VAULT_FAULTY, f"Vault did not sign with {self._name}: {signed.text}"
             )
-        return Checkpoint(statement=statement, key_version=signed.key_version, signature=signed.raw)
+        checkpoint = Checkpoint(statement=statement, key_version=signed.key_version, signature=signed.raw)
+        if signed.key_version not in self._public.by_version:
+            self._public = await public_keys(self._transit, self._name)
+        try:
+            self._public.check(checkpoint)
+        except ValueError as error:
+            # In the file it would look like a forgery, to the next start and to every auditor.
+            raise UnavailableError(FailReason.VAULT_FAULTY, f"Vault's checkpoint is none: {error}") from None
+        return checkpoint
 
 
 async def public_keys(transit: Transit, name: str) -> PublicKeys:

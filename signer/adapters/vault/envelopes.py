@@ -212,7 +212,7 @@ def _read_json(path: Path) -> Mapping[str, object] | None:
         ) from error
     try:
         fields = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
         raise BrokenError(FailReason.BROKEN, f"{path} is no JSON object; allowed is what this store writes")

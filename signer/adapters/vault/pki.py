@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from signer.adapters.pki.authority import Issued, host_name, key_pem, new_key
@@ -57,14 +59,13 @@ async def issue(vault: VaultApi, wanted: CertificateWanted) -> Issued:
     except VaultRefusedError as error:
         raise ConfigurationError(f"certificate of {wanted.uri}: {error}; the role has to allow it") from error
     chain = _chain(path, answer)
-    certificate = x509.load_pem_x509_certificate(chain)
-    if certificate.public_key() != key.public_key() or not _carries(certificate, wanted.uri):
+    if not _is_for(chain, key.public_key(), wanted.uri):
         raise BrokenError(FailReason.BROKEN, f"Vault's {path} gave a certificate for another key or name")
     return Issued(certificate=chain, key=key_pem(key))
 
 
 async def revocation_list(vault: VaultApi, mount: str) -> bytes:
-    """The CRL of the engine's authority, PEM. Raises UnavailableError or ConfigurationError."""
+    """The CRL of the engine's authority, PEM. Raises UnavailableError, ConfigurationError or BrokenError."""
     try:
         answer = await vault.read(f"{mount}/cert/crl")
     except VaultRefusedError as error:
@@ -74,7 +75,12 @@ async def revocation_list(vault: VaultApi, mount: str) -> bytes:
         raise ConfigurationError(
             f"Vault has no revocation list at {mount}/cert/crl; the mount has to be a PKI"
         )
-    return text.strip().encode() + b"\n"
+    pem = text.strip().encode() + b"\n"
+    try:
+        x509.load_pem_x509_crl(pem)
+    except ValueError:
+        raise BrokenError(FailReason.BROKEN, f"Vault's {mount}/cert/crl gave a broken list") from None
+    return pem
 
 
 def _chain(path: str, answer: object) -> bytes:
@@ -88,6 +94,14 @@ def _chain(path: str, answer: object) -> bytes:
 
 def _names(wanted: CertificateWanted) -> list[x509.GeneralName]:
     return [x509.UniformResourceIdentifier(wanted.uri), *(host_name(host) for host in wanted.hosts)]
+
+
+def _is_for(chain: bytes, key: ec.EllipticCurvePublicKey, uri: str) -> bool:
+    try:
+        certificate, *_ = x509.load_pem_x509_certificates(chain)
+        return certificate.public_key() == key and _carries(certificate, uri)
+    except (ValueError, UnsupportedAlgorithm):
+        return False
 
 
 def _carries(certificate: x509.Certificate, uri: str) -> bool:

@@ -10,12 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
-from signer.adapters.vault.answers import integer, items, mapping, text
+from signer.adapters.vault.answers import integer, items, mapping, raw, text
 from signer.adapters.vault.api import VaultApi
 from signer.adapters.vault.locked_memory import LockedBuffer
 from signer.adapters.vault.locked_text import encode_base64
 from signer.adapters.vault.refusals import ItemRefused
 from signer.adapters.vault.secret_batch import Opened, opened
+from signer.domain.errors import UnavailableError
+from signer.domain.reasons import FailReason
 
 AES = "aes256-gcm96"
 ED25519 = "ed25519"
@@ -208,22 +210,27 @@ def _signed(result: Mapping[str, object]) -> Signed:
 
 
 def _ciphertext(answer: memoryview) -> str:
-    match = re.search(rb'"ciphertext"\s*:\s*"(vault:v[0-9]+:[A-Za-z0-9+/=]+)"', answer)
-    return "" if match is None else bytes(answer[match.start(1) : match.end(1)]).decode()
+    match = re.search(rb'"ciphertext"\s*:\s*"(vault:v[1-9][0-9]{0,8}:[A-Za-z0-9+/=]+)"', answer)
+    if match is None:
+        raise UnavailableError(FailReason.VAULT_FAULTY, "Vault answered transit/encrypt without a ciphertext")
+    return bytes(answer[match.start(1) : match.end(1)]).decode()
 
 
 def _facts(key: str, answer: Mapping[str, object]) -> KeyFacts:
     versions = mapping(answer.get("keys"), "keys")
+    type_ = text(answer, "type")
     public_keys, created = {}, {}
-    for number, version in versions.items():
+    for name in versions:
+        number, version = integer({"number of a version": name}, "number of a version"), versions[name]
         if isinstance(version, Mapping):
-            public_keys[int(number)] = base64.b64decode(text(version, "public_key"))
-            created[int(number)] = text(version, "creation_time")
+            if type_ == ED25519:  # of other types it is PEM, which nobody here reads
+                public_keys[number] = raw(version, "public_key")
+            created[number] = text(version, "creation_time")
         else:
-            created[int(number)] = str(version)
+            created[number] = str(version)
     return KeyFacts(
         name=key,
-        type=text(answer, "type"),
+        type=type_,
         exportable=answer.get("exportable") is not False,
         deletion_allowed=answer.get("deletion_allowed") is not False,
         allow_plaintext_backup=answer.get("allow_plaintext_backup") is not False,

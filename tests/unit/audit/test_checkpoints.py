@@ -15,6 +15,7 @@ from signer.adapters.audit_file.checkpoint_file import CheckpointFile, checkpoin
 from signer.adapters.audit_file.checkpoint_line import read_line
 from signer.adapters.audit_file.head_file import head_path
 from signer.domain.errors import ConfigurationError
+from signer.domain.time import UnixMs
 from signer.service.audit_checkpoints import AuditCheckpoints
 from tests.fakes.clock import FakeClock
 from tests.unit.audit.checkpoints import RHYTHM, MemoryCheckpointKey, RecordingLog, write_checkpointed
@@ -223,3 +224,19 @@ async def test_half_a_line_that_cannot_be_cut_off_is_never_followed_by_another(
 
 def _lines(path: Path) -> list[bytes]:
     return checkpoint_path(path).read_bytes().splitlines(keepends=True)
+
+
+async def test_a_clock_that_is_set_back_makes_no_checkpoint_older_than_the_one_before_it(path: Path) -> None:
+    async with rig(path) as on:
+        await on.append(1)
+        await on.making.make()
+        before = on.book.last
+        on.clock.set(UnixMs(on.clock.now() - 5))
+        await on.append(1)
+        await on.making.make()
+        after = on.book.last
+
+    assert before is not None
+    assert after is not None
+    assert after.statement.seq == 2
+    assert after.statement.at >= before.statement.at

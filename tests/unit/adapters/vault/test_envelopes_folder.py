@@ -60,7 +60,9 @@ async def test_the_first_successor_stays(store: FileEnvelopes) -> None:
     assert await store.successor(ACCOUNT) == OTHER
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{", '{"account": 1}', '{"version": "1"}', "\xff"])
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{", '{"account": 1}', '{"version": "1"}', "\xff", "[" * 9_000]
+)
 async def test_a_file_that_is_no_envelope_is_named(
     store: FileEnvelopes, tmp_path: Path, content: str
 ) -> None:
