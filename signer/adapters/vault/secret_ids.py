@@ -27,16 +27,17 @@ async def deliver_secret_id(vault: VaultApi, *, mount: str, role: str, to: Path,
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(wrapped.token)
             file.flush()
+            # The program that reads it may run under another account than whoever delivers it.
+            _same_owner(descriptor, to.parent)
             os.fsync(descriptor)
-        # The program that reads it may run under another account than whoever delivers it.
-        _same_owner(beside, to.parent)
         beside.replace(to)
     except OSError as error:
         beside.unlink(missing_ok=True)
         raise ConfigurationError(f"{to}: cannot be written: {error.strerror}") from error
 
 
-def _same_owner(path: Path, folder: Path) -> None:
+def _same_owner(descriptor: int, folder: Path) -> None:
     owner = folder.stat()
     if os.geteuid() == 0:
-        os.chown(path, owner.st_uid, owner.st_gid)
+        # Not by its name: the folder's owner could have put a link to another file there by now.
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
