@@ -32,6 +32,11 @@ class VaultHealth:
         return self.problem is None
 
     @property
+    def answers(self) -> bool:
+        """Whether Vault itself works; a path that the role may not use does not count."""
+        return self._problem is None
+
+    @property
     def problem(self) -> UnavailableError | None:
         """What is wrong now: Vault itself, else a path that the role may not use."""
         return self._problem or next(iter(self._forbidden.values()), None)

@@ -119,7 +119,7 @@ class Keeper:
         """Revoke the token, so that a dump of this process is worth nothing; best effort."""
         async with self._lock:
             lease, self._lease = self._lease, None
-        if self._health.serving:
+        if self._health.answers:
             for each in (*self._retired, *(() if lease is None else (lease,))):
                 await self._revoke(each)
 

@@ -163,3 +163,12 @@ async def test_no_repr_shows_a_token() -> None:
     rig = await _logged_in()
 
     assert "t1" not in repr(rig.keeper.lease)
+
+
+async def test_a_path_that_is_forbidden_does_not_keep_the_token_from_being_revoked_at_the_end() -> None:
+    rig = await _logged_in()
+    rig.health.failed("transit/sign/other", unavailable(FailReason.VAULT_FORBIDDEN, "not allowed"))
+
+    await rig.keeper.close()
+
+    assert rig.vault.alive == set()

@@ -15,6 +15,8 @@ from signer.adapters.vault.connection import Question
 from signer.adapters.vault.exchange import Exchange
 from signer.adapters.vault.lease import Lease, lease_of
 from signer.adapters.vault.login.port import CredentialReadByAnotherError, LoginFailedError
+from signer.domain.errors import UnavailableError
+from signer.domain.reasons import FailReason
 from signer.domain.time import UnixMs
 from signer.ports.events import EventLog
 
@@ -58,15 +60,22 @@ class AppRoleLogin:
         try:
             reply = await vault.ask(Question(method="POST", path=path, body=body))
         except VaultRefusedError as error:
-            self._secret_id = ""
-            raise LoginFailedError(
-                f"Vault refuses the AppRole login at {path}: {'; '.join(error.texts)}; check role_id, "
-                f"and put a new wrapped secret id into {self._options.secret_id_file}"
-            ) from None
+            raise self._refused(path, "; ".join(error.texts)) from None
+        except UnavailableError as error:
+            if error.reason in {FailReason.VAULT_FORBIDDEN, FailReason.VAULT_LOGGED_OUT}:
+                raise self._refused(path, "permission denied") from None
+            raise
         lease = lease_of(reply.auth, now)
         self._secret_id = ""
         self._delete()
         return lease
+
+    def _refused(self, path: str, said: str) -> LoginFailedError:
+        self._secret_id = ""  # of no more use, and in the way of the next one
+        return LoginFailedError(
+            f"Vault refuses the AppRole login at {path}: {said}; check role_id and the addresses that the "
+            f"role is bound to, and put a new wrapped secret id into {self._options.secret_id_file}"
+        )
 
     async def _opened(self, vault: Exchange) -> str:
         wrapping = self._wrapping()
