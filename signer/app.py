@@ -35,6 +35,7 @@ from signer.api.server import Listening, ServerOptions, serve
 from signer.api.tls import ServerTls, TlsFiles
 from signer.api.use_cases import AdminUseCases, SignerUseCases
 from signer.background import beside_signing
+from signer.device_access import check_at_start, device_backends
 from signer.domain.accounts import Account, evm_chain_id, is_evm
 from signer.domain.errors import UnavailableError
 from signer.domain.transactions import ClientName, TransactionId
@@ -278,6 +279,7 @@ async def _bindings(
     stack: AsyncExitStack, settings: Settings, vault: VaultSession | None, clock: Clock, log: EventLog
 ) -> tuple[Binding, ...]:
     backends = _backends(settings, vault)
+    devices = await stack.enter_async_context(device_backends(settings, log))
     nodes = {}
     for chain in settings.chains:
         if not is_evm(chain.name):
@@ -289,7 +291,7 @@ async def _bindings(
         nodes[chain.name] = (view, PoolQuote(rpc), EvmHoldings(rpc), EvmBroadcaster(rpc))
     bindings = []
     for position, configured in enumerate(settings.accounts):
-        backend = backends[configured.backend]
+        backend = devices.get(configured.account_id) or backends[configured.backend]
         account = Account(
             id=configured.account_id,
             wallet=configured.wallet,
@@ -298,7 +300,7 @@ async def _bindings(
             ),
             backend=backend.name,
         )
-        await backend.check(account.id)
+        await check_at_start(backend, account.id, log)
         if account.chain not in nodes:
             # Its key is there; what it would sign is not understood yet, so nothing is signed.
             log.event("account.not_served", account=account.id, problem="Solana is not decoded yet")

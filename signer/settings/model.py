@@ -9,6 +9,7 @@ from pydantic import Field, ValidationInfo, model_validator
 from signer.domain.accounts import AccountId, Address, ChainName, chain_of
 from signer.domain.errors import ConfigurationError
 from signer.domain.transactions import ClientName
+from signer.settings.devices import LedgerKeySettings, LedgerSettings
 from signer.settings.paths import absolute
 from signer.settings.rotation import RotationSettings
 from signer.settings.texts import (
@@ -92,9 +93,10 @@ class AccountSettings(Strict):
 
     id: AccountText
     wallet: str = Field(pattern=r"^[a-z0-9][a-z0-9_\-]{0,39}$")
-    backend: Literal["dev", "vault"]
+    backend: Literal["dev", "vault", "ledger"]
     dev: DevKeySettings | None = None
     vault: VaultKeySettings | None = None
+    ledger: LedgerKeySettings | None = None
 
     @property
     def account_id(self) -> AccountId:
@@ -103,6 +105,12 @@ class AccountSettings(Strict):
 
     @model_validator(mode="after")
     def _backend_has_its_table(self) -> Self:
+        if (self.backend == "ledger") != (self.ledger is not None):
+            raise ValueError('backend = "ledger" and ledger = { device = "…", path = "m/…" } belong together')
+        if self.backend == "ledger":
+            if self.dev is not None or self.vault is not None:
+                raise ValueError('backend = "ledger" has no table dev and no table vault')
+            return self
         if self.backend == "dev":
             if self.dev is None:
                 raise ValueError(
@@ -179,6 +187,7 @@ class Settings(Strict):
     clients: tuple[ClientSettings, ...] = Field(min_length=1, strict=False)
     vault: VaultSettings | None = None
     rotation: RotationSettings = RotationSettings()
+    ledgers: tuple[LedgerSettings, ...] = Field(default=(), strict=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -222,6 +231,18 @@ class Settings(Strict):
             raise ValueError(
                 f"unsafe_plaintext_unix_socket.client {socket.client!r} is no client of this file"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _devices_agree(self) -> Self:
+        unique((device.name for device in self.ledgers), "ledgers with name")
+        unique((device.where for device in self.ledgers), "ledgers with where")
+        names = {device.name for device in self.ledgers}
+        for account in self.accounts:
+            if account.ledger is not None and account.ledger.device not in names:
+                raise ValueError(
+                    f"account {account.id} needs a [[ledgers]] table with name = {account.ledger.device!r}"
+                )
         return self
 
     @property

@@ -17,10 +17,12 @@ _PATH_KEYS = frozenset(
         "ca",
         "secret_id_file",
         "token_file",
+        "lock_file",
     }
 )
 _FILE_OR_OTHER = frozenset({"rpc_url", "envelopes"})
-_NAMES = frozenset({("vault", "key")})
+_NAMES = frozenset({("vault", "key"), ("ledger", "path"), ("trezor", "path")})
+"""Table and key of what only looks like a path of a file: the name of a Transit key, a derivation path."""
 
 
 def absolute(node: object, folder: Path, table: str = "") -> object:

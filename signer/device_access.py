@@ -1,0 +1,58 @@
+"""The hardware wallets that the settings name: for the app and for commands. Opens none that is not named."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from signer.adapters.ledger_device.backend import LedgerBackend, LedgerKey, LedgerPlace
+from signer.adapters.ledger_device.session import Patience
+from signer.domain.accounts import AccountId
+from signer.domain.errors import PreconditionError, UnavailableError
+from signer.ports.events import EventLog
+from signer.ports.key_backend import AttendedBackend, KeyBackend
+from signer.settings import LedgerSettings, Settings, refuse_redirected_devices
+
+_MS = 1_000
+
+
+@asynccontextmanager
+async def device_backends(settings: Settings, log: EventLog) -> AsyncIterator[Mapping[AccountId, KeyBackend]]:
+    """The backend of each account that is on a device; one for each device. Closed at the end.
+
+    Raises ConfigurationError for a place or a path that cannot be, or an environment that redirects devices.
+    """
+    backends: dict[AccountId, KeyBackend] = {}
+    async with AsyncExitStack() as stack:
+        for device in settings.ledgers:
+            refuse_redirected_devices()
+            backend = _ledger(settings, device, log)
+            stack.push_async_callback(backend.aclose)
+            backends |= dict.fromkeys(await backend.accounts(), backend)
+        yield backends
+
+
+async def check_at_start(backend: KeyBackend, account: AccountId, log: EventLog) -> None:
+    """Check a key. A device may be away or locked at a start: it looks again before each request.
+
+    Raises BrokenError for another key than the pinned one.
+    """
+    if not isinstance(backend, AttendedBackend):
+        await backend.check(account)
+        return
+    try:
+        await backend.check(account)
+    except (PreconditionError, UnavailableError) as error:
+        log.event("account.device_not_ready", account=account, reason=error.reason, problem=str(error))
+
+
+def _ledger(settings: Settings, device: LedgerSettings, log: EventLog) -> LedgerBackend:
+    keys = [
+        LedgerKey(account=each.account_id, path=each.ledger.path)
+        for each in settings.accounts
+        if each.ledger is not None and each.ledger.device == device.name
+    ]
+    return LedgerBackend(
+        keys,
+        LedgerPlace(name=device.name, where=device.where, lock_file=device.lock_file),
+        log=log,
+        patience=Patience(approval_ms=device.approval_timeout_s * _MS),
+    )
