@@ -57,8 +57,11 @@ def decide_drain_replacement(
 def decide_drain_cancellation(
     policy: DrainingPolicy, *, newest: EvmPayload, cancellation: EvmPayload
 ) -> Decision:
-    """Judge the cancellation of a transaction that stands in the way of a drain."""
-    return _fees_only(cancellation_under(policy.rules, newest, cancellation, {}))
+    """Judge the cancellation of a transaction that stands in the way of a drain.
+
+    It may be cheaper than what it cancels: no node has what cannot be paid for, so nothing has to be outbid.
+    """
+    return _fees_only(cancellation_under(policy.rules, newest, cancellation, {}, must_outbid=False))
 
 
 def listed_allowances(rules: AccountPolicy) -> tuple[tuple[Address, Address], ...]:

@@ -86,13 +86,18 @@ def replacement_under(
 
 
 def cancellation_under(
-    account: AccountPolicy, newest: EvmPayload, cancellation: EvmPayload, usage: Usage
+    account: AccountPolicy,
+    newest: EvmPayload,
+    cancellation: EvmPayload,
+    usage: Usage,
+    *,
+    must_outbid: bool = True,
 ) -> Decision:
     """Judge a cancellation by the rules of one account."""
     expected = cancellation_of(
         account.address, cancellation.max_fee_per_gas_wei, cancellation.max_priority_fee_per_gas_wei
     )
-    return _decide(account, newest, cancellation, expected, usage)
+    return _decide(account, newest, cancellation, expected, usage, must_outbid=must_outbid)
 
 
 def least_fee_wei(fee_per_gas_wei: int) -> int:
@@ -101,13 +106,19 @@ def least_fee_wei(fee_per_gas_wei: int) -> int:
 
 
 def _decide(
-    account: AccountPolicy, newest: EvmPayload, payload: EvmPayload, expected: EvmPayload, usage: Usage
+    account: AccountPolicy,
+    newest: EvmPayload,
+    payload: EvmPayload,
+    expected: EvmPayload,
+    usage: Usage,
+    *,
+    must_outbid: bool = True,
 ) -> Decision:
     charges = _charges(newest, payload)
     limits = limits_on(account, charges)
     violations = (
         *_changed(payload, expected),
-        *_underpriced(newest, payload),
+        *(_underpriced(newest, payload) if must_outbid else ()),
         *fee_violations(account, payload),
         *excess_violations(excesses(limits, charges, usage)),
     )

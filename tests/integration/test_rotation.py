@@ -474,6 +474,27 @@ async def test_a_trader_that_keeps_raising_its_fees_does_not_hold_up_a_drain(rig
     assert (cancellation.kind, cancellation.replaces) == (TransactionKind.CANCELLATION, newest.id)
 
 
+@pytest.mark.parametrize("emergency", [False, True])
+async def test_what_can_neither_be_paid_for_nor_outbid_does_not_block_a_drain(
+    rig: RotationRig, *, emergency: bool
+) -> None:
+    """A trader gone bad signs more than there is at the highest fee, keeps it, and says that it is out."""
+    await rig.approve("ABC", rig.world.v2_router, 5)
+    withheld = await _signed(rig, "withheld", fee_gwei=50)
+    assert withheld.signed is not None
+    await rig.services.report_broadcast(rig.trader, withheld.id, withheld.signed.hash)
+    await rig.anvil.rpc("anvil_setBalance", OLD_ADDRESS, hex(60_000 * 40 * GWEI))
+
+    await rig.begin(emergency=emergency)
+    await rig.turn(seconds=40)
+    await rig.until_swept()
+
+    (cancellation, *_) = await rig.drained()
+    assert (cancellation.kind, cancellation.replaces) == (TransactionKind.CANCELLATION, withheld.id)
+    assert await rig.allowances(OLD_ADDRESS) == [0] * 6
+    assert (await rig.rotate(RotationStep.FINISH)).finished
+
+
 @pytest.mark.parametrize(
     ("account", "new", "why"),
     [

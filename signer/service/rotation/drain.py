@@ -74,14 +74,16 @@ class Drain:
     async def turn(self, rotation: Rotation) -> None:
         """Do every step that can be done now. Raises SignerError."""
         known: set[TransactionId] = set()
+        refused: set[TransactionId] = set()
         for _ in range(_STEPS_PER_TURN):
             policy = policy_of(self._policies.current, rotation)
-            position = await self._positions.read(rotation, policy, frozenset(known))
+            position = await self._positions.read(rotation, policy, frozenset(known), frozenset(refused))
             step = plan(position, policy.successor)
             self._accounts.set_swept(rotation.old, swept=isinstance(step, Swept))
             match step:
                 case Broadcast(record=record):
-                    await self._broadcast(record)
+                    if not await self._broadcast(record):
+                        refused.add(record.id)
                     known.add(record.id)
                 case Send() | Replace():
                     if not await self._signed(rotation, step):
@@ -98,9 +100,10 @@ class Drain:
         self._log.event("rotation.signed", account=rotation.old, transaction=answer.id)
         return True
 
-    async def _broadcast(self, record: TransactionRecord) -> None:
+    async def _broadcast(self, record: TransactionRecord) -> bool:
+        """Whether the node has the bytes now."""
         if record.signed is None:
-            return
+            return False
         objection = await access_of(self._accounts.binding(record.account)).broadcaster.broadcast(
             record.signed
         )
@@ -109,6 +112,7 @@ class Drain:
         elif record.state is SlotState.SIGNED:
             change = SlotChange(id=record.id, event=SlotEvent.BROADCAST_REPORTED)
             await self._ledger.apply((change,), self._clock.now())
+        return objection is None
 
     async def _sign(self, rotation: Rotation, step: Send | Replace) -> Answer:
         account, payload = _what(rotation, step)

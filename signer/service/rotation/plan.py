@@ -68,9 +68,10 @@ class Position:
     """The old account at one block, by the chain and the ledger.
 
     `pending` by nonce; `inbound` is what a rotation that was turned back still has on its way here, `known`
-    what the node was given in this turn. `unsettled`: a signature is out whose outcome is not final. `gap`: a
-    nonce below a pending one was given back, so nothing above it can be mined. `tokens` are in the order in
-    which an emergency moves them. `sweep_left_wei`: what the last sweep of the coin left of its own fee.
+    what the node was given in this turn, `refused` what of it the node would not have. `unsettled`: a
+    signature is out whose outcome is not final. `gap`: a nonce below a pending one was given back, so nothing
+    above it can be mined. `tokens` are in the order in which an emergency moves them. `sweep_left_wei`: what
+    the last sweep of the coin left of its own fee.
     """
 
     now: UnixMs
@@ -78,6 +79,7 @@ class Position:
     pending: tuple[Pending, ...]
     inbound: tuple[Pending, ...]
     known: frozenset[TransactionId]
+    refused: frozenset[TransactionId]
     unsettled: bool
     gap: bool
     allowances: tuple[AllowanceLeft, ...]
@@ -184,14 +186,33 @@ def _tend(position: Position, pending: Pending, *, funds_wei: int | None) -> Ste
         if _is_stuck(position, record) or (refused and _has_waited(position, record)):
             # A native sweep holds the whole balance: at a higher fee it could not be paid for.
             moves_coin = record.unsigned.payload.value_wei > 0
-            return _replace(position, record, cancel=moves_coin, funds_wei=funds_wei) or known
+            higher = _replace(position, record, cancel=moves_coin, funds_wei=funds_wei)
+            return higher or known or _undercut(position, pending, funds_wei)
         return known if record.state is SlotState.SIGNED else None
     waits = 0 if position.emergency else patience.in_flight_ms
     # Counted from the first signature: who raises its fees again and again gains no time.
     if position.now - pending.since < waits:
         return None
     # What cannot be outbid is made known instead: its signature counts as released anyway.
-    return _replace(position, record, cancel=True, funds_wei=funds_wei) or known
+    higher = _replace(position, record, cancel=True, funds_wei=funds_wei)
+    return higher or known or _undercut(position, pending, funds_wei)
+
+
+def _undercut(position: Position, pending: Pending, funds_wei: int | None) -> Replace | None:
+    """Cancellation of what can neither be outbid nor paid for: no node has it, so any fee will do.
+
+    Once for a nonce; a cancellation of ours is only ever raised.
+    """
+    record = pending.record
+    ours_already = _is_ours(pending) and record.kind is TransactionKind.CANCELLATION
+    if record.id not in position.refused or ours_already:
+        return None
+    chosen = bid(position.fees, position.base_fee_wei, gas=TRANSFER_GAS, urgent=position.emergency)
+    if chosen is not None and funds_wei is not None:
+        chosen = chosen.within(funds_wei // TRANSFER_GAS)
+    if chosen is None or chosen.max_fee_wei <= position.base_fee_wei:
+        return None
+    return Replace(record=record, kind=TransactionKind.CANCELLATION, bid=chosen)
 
 
 def _replace(

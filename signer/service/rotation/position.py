@@ -69,7 +69,11 @@ class Positions:
         self._patience = patience
 
     async def read(
-        self, rotation: Rotation, policy: DrainingPolicy, known: frozenset[TransactionId] = frozenset()
+        self,
+        rotation: Rotation,
+        policy: DrainingPolicy,
+        known: frozenset[TransactionId] = frozenset(),
+        refused: frozenset[TransactionId] = frozenset(),
     ) -> Position:
         """Position now. Raises UnavailableError while the node or the ledger is away."""
         binding = self._accounts.binding(rotation.old)
@@ -92,6 +96,7 @@ class Positions:
             pending=pending,
             inbound=await self._inbound(rotation.new, arriving, head, policy),
             known=known,
+            refused=refused,
             unsettled=bool(slots or arriving),
             gap=any(nonce < pending[-1].record.nonce for nonce in free) if pending else False,
             allowances=allowances,

@@ -53,6 +53,7 @@ EMPTY = Position(
     pending=(),
     inbound=(),
     known=frozenset(),
+    refused=frozenset(),
     unsettled=False,
     gap=False,
     allowances=(),
@@ -274,6 +275,24 @@ def test_a_clients_transaction_that_cannot_be_outbid_is_made_known_to_the_node()
     dear = pending(ours=False, age_s=300, fee_gwei=49)
 
     assert plan(replace(FULL, pending=(dear,)), NEW) == Broadcast(record=dear.record)
+
+
+@pytest.mark.parametrize("emergency", [False, True])
+def test_what_can_neither_be_outbid_nor_paid_for_is_cancelled_at_an_ordinary_fee_and_once(
+    *, emergency: bool
+) -> None:
+    dear = pending(ours=False, age_s=300, fee_gwei=49)
+    known = replace(FULL, pending=(dear,), known=frozenset({dear.record.id}), emergency=emergency)
+    refused = replace(known, refused=known.known)
+    step = plan(refused, NEW)
+
+    assert isinstance(step, Replace)
+    assert step.kind is TransactionKind.CANCELLATION
+    assert step.bid.max_fee_wei < dear.record.unsigned.payload.max_fee_per_gas_wei
+    assert not isinstance(plan(known, NEW), Replace)
+    assert not isinstance(plan(replace(refused, base_fee_wei=60 * GWEI), NEW), Replace)
+    ours = pending(None, age_s=300, fee_gwei=49, kind=TransactionKind.CANCELLATION)
+    assert not isinstance(plan(replace(refused, pending=(ours,)), NEW), Replace)
 
 
 def test_a_nonce_that_was_given_back_is_filled_before_anything_above_it_is_waited_for() -> None:
