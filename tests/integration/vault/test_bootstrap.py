@@ -111,6 +111,30 @@ DRIFTS: list[tuple[str, dict[str, Json], str, str]] = [
         "PKI role trader-client",
         "allow_any_name is True, wanted not set",
     ),
+    (
+        f"{PKI}/roles/trader-client",
+        {"not_after": "9999-12-31T23:59:59Z"},
+        "PKI role trader-client",
+        "not_after is 9999",
+    ),
+    (
+        f"{PKI}/roles/trader-client",
+        {"cn_validations": ["disabled"]},
+        "PKI role trader-client",
+        "cn_validations is disabled, wanted email, hostname",
+    ),
+    (
+        f"{PKI}/roles/trader-client",
+        {"allowed_uri_sans_template": True, "allowed_domains_template": True},
+        "PKI role trader-client",
+        "allowed_uri_sans_template is True, wanted not set",
+    ),
+    (
+        f"{PKI}/roles/trader-client",
+        {"ext_key_usage_oids": ["1.3.6.1.5.5.7.3.1"]},
+        "PKI role trader-client",
+        "ext_key_usage_oids is 1.3.6.1.5.5.7.3.1",
+    ),
     (f"{PKI}/config/crl", {"disable": True}, "revocation list of airlock-pki", "disable is True"),
     (f"sys/mounts/{PKI}/tune", {"max_lease_ttl": "1h"}, "engine airlock-pki/", "max_lease_ttl is 3600"),
 ]

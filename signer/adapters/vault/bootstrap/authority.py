@@ -60,8 +60,11 @@ def _body(role: PkiRole) -> Mapping[str, object]:
     """Every field that widens a certificate, also those that are off."""
     is_server = role.usage == "server"
     return {
+        "issuer_ref": "default",
         "allowed_uri_sans": [role.uri],
+        "allowed_uri_sans_template": False,
         "allowed_domains": role.domains,
+        "allowed_domains_template": False,
         "allow_bare_domains": bool(role.domains),
         "allow_subdomains": False,
         "allow_glob_domains": False,
@@ -70,6 +73,8 @@ def _body(role: PkiRole) -> Mapping[str, object]:
         "allow_localhost": False,
         "allow_ip_sans": role.ip_addresses,
         "allowed_other_sans": [],
+        "allowed_user_ids": [],
+        "cn_validations": ["email", "hostname"],
         "enforce_hostnames": True,
         "require_cn": False,
         "server_flag": is_server,
@@ -77,10 +82,12 @@ def _body(role: PkiRole) -> Mapping[str, object]:
         "code_signing_flag": False,
         "email_protection_flag": False,
         "ext_key_usage": [],
+        "ext_key_usage_oids": [],
         "key_usage": ["DigitalSignature"],
         "key_type": "ec",
         "key_bits": 256,
         "no_store": False,  # what is not stored cannot be revoked
         "ttl": role.ttl,
         "max_ttl": role.max_ttl,
+        "not_after": "",  # would count instead of both
     }
