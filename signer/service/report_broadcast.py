@@ -2,6 +2,7 @@
 
 from signer.domain.errors import InvalidRequestError
 from signer.domain.records import TransactionRecord
+from signer.domain.rotation import ROTATION_CLIENT
 from signer.domain.slots import SlotEvent, SlotState
 from signer.domain.transactions import TransactionId
 from signer.ports.clock import Clock
@@ -26,7 +27,8 @@ class ReportBroadcast:
         record = await visible_transaction(self._ledger, client, METHOD, transaction)
         if record.signed is None or record.signed.hash != transaction_hash:
             raise InvalidRequestError("transaction_hash", f"is not the hash of transaction {transaction}")
-        if record.state is not SlotState.SIGNED:
+        # A rotation's bytes the signer broadcasts itself; told that they are out, it would not for a minute.
+        if record.state is not SlotState.SIGNED or record.client == ROTATION_CLIENT:
             return record
         change = SlotChange(id=transaction, event=SlotEvent.BROADCAST_REPORTED)
         await self._ledger.apply((change,), self._clock.now())

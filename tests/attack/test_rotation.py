@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import pytest_asyncio
 
+from signer.adapters.evm_rpc.broadcast import EvmBroadcaster
 from signer.decode.evm.erc20 import approve_call, transfer_call
 from signer.domain.accounts import AccountId, Address, address_of
 from signer.domain.budget import TRANSACTIONS
@@ -15,7 +16,8 @@ from signer.domain.errors import PreconditionError
 from signer.domain.reasons import DenyReason, FailReason
 from signer.domain.records import TransactionRecord
 from signer.domain.requests import EvaluateRequest, SignRequest
-from signer.domain.transactions import EvmPayload, IdempotencyKey
+from signer.domain.slots import SlotState
+from signer.domain.transactions import EvmPayload, IdempotencyKey, SignedBytes
 from signer.service.clients import NotGrantedError
 from signer.service.rotation.rotate_account import RotateRequest, RotationStep
 from tests.integration.rotation_rig import NEW, NEW_ADDRESS, OLD, OLD_ADDRESS, RotationRig, rotation_rig
@@ -121,6 +123,24 @@ async def test_a_rotation_gives_a_trader_no_second_budget(rig: RotationRig) -> N
     assert address_of(record.account) == NEW_ADDRESS
     assert by_old == by_new
     assert (TRANSACTIONS, 1) in by_old
+
+
+async def test_a_trader_cannot_say_that_a_sweep_is_out(
+    rig: RotationRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Believed, it would keep the signer from broadcasting what never left for a minute, sweep by sweep."""
+
+    async def refuse(_self: EvmBroadcaster, _signed: SignedBytes) -> str:
+        return "not now"
+
+    monkeypatch.setattr(EvmBroadcaster, "broadcast", refuse)
+    await rig.turn()
+    (sweep,) = await rig.drained()
+    assert sweep.signed is not None
+
+    told = await rig.services.report_broadcast(rig.trader, sweep.id, sweep.signed.hash)
+
+    assert told.state is SlotState.SIGNED
 
 
 async def test_only_an_operator_says_where_everything_goes(rig: RotationRig) -> None:
