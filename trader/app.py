@@ -18,7 +18,7 @@ from trader.adapters.postgres.embedded import embedded_server
 from trader.adapters.postgres.migrate import migrate
 from trader.adapters.postgres.order_store import PostgresOrderStore
 from trader.adapters.postgres.pool import open_database
-from trader.adapters.secrets.keeper import Keeper
+from trader.adapters.secrets.keeper import LOOK_EVERY_MS, Keeper
 from trader.adapters.secrets.resolver import Resolver, own_certificate, vault_secrets
 from trader.adapters.signer_client.channel import SignerTarget, TlsFiles
 from trader.adapters.signer_client.client import SignerClient, signer_client
@@ -157,7 +157,8 @@ async def open_secrets(settings: Settings) -> AsyncIterator[Keeper]:
     vault = None if settings.vault is None else vault_secrets(settings.vault, clock)
     certificate = None if vault is None else own_certificate(settings, vault, clock)
     async with Resolver(vault) as resolver:
-        yield Keeper(resolver, certificate, vault)
+        look_every_ms = LOOK_EVERY_MS if settings.vault is None else settings.vault.read_every_ms
+        yield Keeper(resolver, certificate, vault, look_every_ms=look_every_ms)
 
 
 async def prepare(office: Office) -> None:

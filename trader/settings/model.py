@@ -156,12 +156,16 @@ class VaultCertificateSettings(_Table):
 
 
 class VaultSettings(_Table):
-    """Where `vault:` references are looked up, and where our certificate is renewed."""
+    """Where `vault:` references are looked up, and where our certificate is renewed.
+
+    What has no lease is read again every `read_every_ms`.
+    """
 
     address: Annotated[str, AfterValidator(_vault_address)]
     ca_file: File | None = None
     namespace: str | None = None
     timeout_ms: Milliseconds = 5_000
+    read_every_ms: Annotated[int, Field(ge=1_000, le=3_600_000)] = 60_000
     login: VaultLoginSettings
     certificate: VaultCertificateSettings | None = None
 

@@ -3,10 +3,8 @@
 import asyncio
 from dataclasses import dataclass, field
 
-import pytest
 from pydantic import SecretStr
 
-from trader.adapters.secrets import keeper as module
 from trader.adapters.secrets.keeper import Keeper
 from trader.domain.errors import SecretsUnavailableError
 from trader.domain.secret_refs import SecretReference
@@ -28,14 +26,9 @@ class FakeSecrets:
         return SecretStr(self.value)
 
 
-@pytest.fixture(autouse=True)
-def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_LOOK_EVERY_MS", 1)
-
-
 async def test_a_change_reaches_its_user_once_and_an_outage_changes_nothing() -> None:
     secrets, used, stop = FakeSecrets(), [], asyncio.Event()
-    keeper = Keeper(secrets)
+    keeper = Keeper(secrets, look_every_ms=1)
 
     async def use(value: str) -> None:
         used.append(value)
@@ -55,7 +48,7 @@ async def test_a_change_reaches_its_user_once_and_an_outage_changes_nothing() ->
 
 async def test_a_text_that_is_no_reference_is_itself_and_is_not_watched() -> None:
     secrets = FakeSecrets()
-    keeper = Keeper(secrets)
+    keeper = Keeper(secrets, look_every_ms=1)
 
     assert await keeper.value("https://node.internal") == "https://node.internal"
     assert await keeper.value("file:dsn") == "first"
@@ -64,7 +57,7 @@ async def test_a_text_that_is_no_reference_is_itself_and_is_not_watched() -> Non
 
 async def test_what_changes_between_the_start_of_its_user_and_the_watch_is_not_missed() -> None:
     secrets, used, stop = FakeSecrets(), [], asyncio.Event()
-    keeper = Keeper(secrets)
+    keeper = Keeper(secrets, look_every_ms=1)
 
     async def use(value: str) -> None:
         used.append(value)

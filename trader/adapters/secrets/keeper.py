@@ -18,7 +18,7 @@ log: FilteringBoundLogger = structlog.get_logger("trader")
 
 Use: TypeAlias = Callable[[str], Awaitable[None]]
 
-_LOOK_EVERY_MS = 10_000
+LOOK_EVERY_MS = 10_000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,8 +41,14 @@ class Keeper:
     """Resolves settings, hands what changed to whoever uses it, has our certificate and login renewed."""
 
     def __init__(
-        self, secrets: Secrets, certificate: Renewing | None = None, login: Renewing | None = None
+        self,
+        secrets: Secrets,
+        certificate: Renewing | None = None,
+        login: Renewing | None = None,
+        *,
+        look_every_ms: int = LOOK_EVERY_MS,
     ) -> None:
+        self._look_every_ms = min(look_every_ms, LOOK_EVERY_MS)
         self._secrets, self._certificate, self._login = secrets, certificate, login
         self._watched: list[_Watched] = []
         self._given: dict[str, SecretStr] = {}
@@ -66,7 +72,7 @@ class Keeper:
             await self.renew_certificate()
             for watched in self._watched:
                 await self._look(watched)
-            await pause(stop, _LOOK_EVERY_MS)
+            await pause(stop, self._look_every_ms)
 
     async def renew_certificate(self) -> None:
         """If it is due. What cannot be renewed now is logged, and the old one stays in use."""

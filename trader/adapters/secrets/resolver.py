@@ -60,7 +60,7 @@ def vault_secrets(settings: VaultSettings, clock: Clock) -> "VaultSecrets":
         namespace=settings.namespace,
         timeout_ms=settings.timeout_ms,
     )
-    return VaultSecrets(place, _login(settings.login), clock)
+    return VaultSecrets(place, _login(settings.login), clock, read_every_ms=settings.read_every_ms)
 
 
 def own_certificate(settings: Settings, vault: "VaultSecrets", clock: Clock) -> "ClientCertificate | None":

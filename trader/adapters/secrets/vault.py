@@ -1,7 +1,7 @@
 """Secrets out of Vault: read once, renewed before they end, at hand while Vault is away. Writes nothing.
 
 A leased secret is renewed at 2/3 of its lease, or read anew when it cannot be renewed; one without a lease is
-read anew after a minute, so that a rotation takes effect by itself.
+read anew now and then, so that a rotation takes effect by itself.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from trader.domain.secret_refs import VaultReference
 from trader.domain.time import MS_PER_S, UnixMs
 from trader.ports.clock import Clock
 
-_UNLEASED_MS = 60_000
+UNLEASED_MS = 60_000
 _KV_TWO = "2"
 
 
@@ -35,8 +35,11 @@ class _Held:
 class VaultSecrets:
     """One login for every reference. Concurrent callers share one request."""
 
-    def __init__(self, place: VaultPlace, login: VaultLogin, clock: Clock) -> None:
+    def __init__(
+        self, place: VaultPlace, login: VaultLogin, clock: Clock, *, read_every_ms: int = UNLEASED_MS
+    ) -> None:
         self._place, self._login, self._clock = place, login, clock
+        self._read_every_ms = read_every_ms
         self._client: VaultClient | None = None
         self._token_fresh_until: UnixMs | None = None
         self._token_s = 0
@@ -83,7 +86,7 @@ class VaultSecrets:
                 raise
             return held
         now, lease_ms = self._clock.now(), answer.lease_s * MS_PER_S
-        fresh_ms = lease_ms * 2 // 3 if answer.lease_id else _UNLEASED_MS
+        fresh_ms = lease_ms * 2 // 3 if answer.lease_id else self._read_every_ms
         renewed = _Held(
             answer=answer,
             fresh_until=UnixMs(now + fresh_ms),
