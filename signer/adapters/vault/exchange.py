@@ -12,6 +12,9 @@ from signer.adapters.vault.errors import no_vault, redirected, status_failure, u
 from signer.domain.errors import SignerError, UnavailableError
 from signer.domain.reasons import FailReason
 
+_QUOTED, _ERRORS = 200, 4
+"""How much of what Vault says is told on: it reaches logs and clients."""
+
 _EMPTY: Mapping[str, object] = {}
 _GOOD = frozenset({HTTPStatus.OK, HTTPStatus.NO_CONTENT})
 _STANDBY_HEALTH = frozenset({429, 472, 473})
@@ -97,7 +100,7 @@ def read_reply(path: str, status: int, content: bytes) -> Reply:
 def failure(path: str, status: int, body: Mapping[str, object]) -> SignerError:
     """Error for an answer that is JSON, but no good."""
     errors = body.get("errors")
-    texts = tuple(str(each) for each in errors) if isinstance(errors, list) else ()
+    texts = tuple(str(each)[:_QUOTED] for each in errors[:_ERRORS]) if isinstance(errors, list) else ()
     return status_failure(path, status, texts)
 
 

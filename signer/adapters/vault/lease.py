@@ -1,10 +1,15 @@
 """A token and how long it lives. Pure arithmetic; the token shows in no repr."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from signer.adapters.vault.answers import integer, text
+from signer.domain.errors import UnavailableError
+from signer.domain.reasons import FailReason
 from signer.domain.time import MS_PER_S, UnixMs
+
+_TOKEN = re.compile(r"[!-~]{1,8192}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +50,12 @@ class Lease:
 
 def lease_of(auth: Mapping[str, object], now: UnixMs) -> Lease:
     """Read the answer to a login that was sent at `now`. Raises UnavailableError (VAULT_FAULTY)."""
-    ttl_s = integer(auth, "lease_duration")
+    ttl_s, token = integer(auth, "lease_duration"), text(auth, "client_token")
+    if not _TOKEN.fullmatch(token):
+        # It goes into a header, and the libraries quote a header that they cannot send.
+        raise UnavailableError(FailReason.VAULT_FAULTY, "the token of Vault's login is no token")
     return Lease(
-        token=text(auth, "client_token"),
+        token=token,
         at=now,
         ttl_s=ttl_s,
         full_ttl_s=ttl_s,

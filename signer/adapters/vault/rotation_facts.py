@@ -40,6 +40,9 @@ class VaultKeyAges:
             since = created_at(found, version or found.latest_version)
         except SignerError as error:
             return Fact(what=what, name=name, problem=str(error))
+        if dangers := found.dangers():
+            problem = f"it became {' and '.join(dangers)}, and is refused at the next start: rotate it away"
+            return Fact(what=what, name=name, since=since, due=since, problem=problem)
         if what is Rotating.WRAPPING_KEY and _half_done(found):
             problem = f"versions from {found.min_decryption_version} on still open: finish the rotation"
             return Fact(what=what, name=name, since=since, due=since, problem=problem)

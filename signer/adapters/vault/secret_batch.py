@@ -44,7 +44,7 @@ def opened(answer: memoryview, count: int) -> Sequence[Opened]:
 def _result(item: memoryview) -> Opened:
     error = _ERROR.search(item)
     if error is not None:
-        return ItemRefused(bytes(item[error.start(1) : error.end(1)]).decode(errors="replace"))
+        return ItemRefused.saying(bytes(item[error.start(1) : error.end(1)]).decode(errors="replace"))
     plaintext = _PLAINTEXT.search(item)
     if plaintext is None:
         raise _faulty("an item has neither plaintext nor error")

@@ -193,7 +193,7 @@ def _results(answer: Mapping[str, object], count: int) -> tuple[Mapping[str, obj
 
 def _refused(result: Mapping[str, object]) -> ItemRefused | None:
     error = result.get("error")
-    return ItemRefused(str(error)) if error else None
+    return ItemRefused.saying(str(error)) if error else None
 
 
 def _signed(result: Mapping[str, object]) -> Signed:

@@ -61,6 +61,23 @@ async def test_a_key_that_is_not_there_or_may_not_be_read_is_said(airlock_vault:
     assert missing.problem == "Vault has no key nothing"
 
 
+async def test_a_key_that_may_leave_vault_since_the_start_is_overdue(airlock_vault: VaultServer) -> None:
+    key = f"sol-{uuid4().hex[:8]}"
+    with closing(PlainVaultApi(airlock_vault)) as api:
+        transit = Wrapped(api, name="x", place="kv", count=0).transit
+        await transit.create(key, type_="ed25519")
+        ages = VaultKeyAges(
+            transit=transit, wrapping_key=None, checkpoint_key=None, solana={SOLANA: (key, 1)}
+        )
+        (before,) = await ages.facts()
+        await airlock_vault.write(f"{transit.mount}/keys/{key}/config", {"exportable": True})
+        (after,) = await ages.facts()
+
+    assert before.problem == ""
+    assert "exportable" in after.problem
+    assert schedule([after], RotationLimits(), SystemClock().now())[0].urgency is Urgency.OVERDUE
+
+
 async def test_a_login_is_due_at_two_thirds_and_overdue_when_a_person_has_to_act() -> None:
     clock = FakeClock()
     lease = Lease(token="t", at=START, ttl_s=90, full_ttl_s=90, renewable=True)

@@ -10,12 +10,19 @@ from urllib3.connectionpool import HTTPSConnectionPool
 
 from signer.adapters.vault.api import VaultRefusedError
 from signer.adapters.vault.errors import TooLongError, status_failure, transport_failure
-from signer.adapters.vault.exchange import read_reply
+from signer.adapters.vault.exchange import failure, read_reply
 from signer.domain.errors import UnavailableError
 from signer.domain.reasons import FailReason
 
 PATH = "transit/sign/sol-hot"
 TOKEN = "hvs.very-secret"
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_what_vault_says_is_quoted_in_part(status: int) -> None:
+    error = failure(PATH, status, {"errors": ["a" * 10_000] * 100})
+
+    assert len(str(error)) < 1_000
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,11 @@ from signer.adapters.vault.api import Body, Used, VaultApi, Wrapped
 from signer.adapters.vault.certificate_keeper import LOOK_EVERY_S, CertificateFiles, CertificateKeeper
 from signer.adapters.vault.checkpoint_key import VaultCheckpointKey
 from signer.adapters.vault.envelopes import FileEnvelopes
+from signer.adapters.vault.lease import lease_of
 from signer.adapters.vault.new_account import NewAccounts
 from signer.adapters.vault.pki import CertificateWanted, revocation_list
+from signer.adapters.vault.refusals import ItemRefused
+from signer.adapters.vault.secret_batch import opened
 from signer.adapters.vault.transit import Transit
 from signer.domain.accounts import ChainName
 from signer.domain.checkpoints import Statement
@@ -171,3 +174,23 @@ async def test_a_checkpoint_that_the_key_did_not_sign_is_none(
 
     with pytest.raises(SignerError):
         await VaultCheckpointKey(Transit(vault), "airlock-audit").sign(statement)
+
+
+async def test_why_an_item_was_refused_is_quoted_in_part() -> None:
+    vault = LyingVault({"batch_results": [{"error": "a" * 10_000}]})
+
+    (refused,) = await Transit(vault).sign_batch("k", [b""], key_version=1)
+    (unopened,) = opened(memoryview(b'{"batch_results":[{"error":"' + b"a" * 10_000 + b'"}]}'), 1)
+
+    assert len(str(refused)) < 1_000
+    assert isinstance(unopened, ItemRefused)
+    assert len(unopened.text) < 1_000
+
+
+@pytest.mark.parametrize("token", ["hvs.\u00e4", "hvs.a\r\nX-Vault-Wrap-TTL: 1", "", "a" * 9_000])
+def test_a_token_that_cannot_be_one_is_refused_and_not_quoted(token: str) -> None:
+    with pytest.raises(UnavailableError) as caught:
+        lease_of({"client_token": token, "lease_duration": 60}, UnixMs(0))
+
+    assert caught.value.reason is FailReason.VAULT_FAULTY
+    assert "hvs." not in str(caught.value)
