@@ -64,8 +64,11 @@ def retryable(error: Exception, request: Request) -> bool:
     A transport that breaks after the signing message left is not: the device may show it. A session that the
     device no longer knows is: that is an answer, and it comes instead of a screen.
     """
-    if request.shown or isinstance(error, SignerError | TimeOverError):
+    if request.shown or isinstance(error, SignerError):
         return False
+    if isinstance(error, TimeOverError):
+        # A Model One is deaf while it shows what another program left there; our Cancel has ended that.
+        return not request.asked
     if isinstance(error, exceptions.InvalidSessionError):
         return error.from_message is None or not _asks_passphrase(error)
     if isinstance(error, ThpError):

@@ -24,13 +24,19 @@ class Request:
 
     def __init__(self, ticket: Ticket | None, *, answer_ms: int, approval_ms: int = 0) -> None:
         self._ticket = ticket
-        self._answer = Deadline(answer_ms)
-        self._approval = Deadline(max(answer_ms, approval_ms))
+        self._answer_ms = answer_ms
+        self._approval_ms = max(answer_ms, approval_ms)
+        self.begin()
         self.screens: int | None = None
         self.seen = 0
         self.asked = False
         self.at_entry = False
         self.wants_host_pin = False
+
+    def begin(self) -> None:
+        """The time counts from here; again where the first attempt showed nothing to anybody."""
+        self._answer = Deadline(self._answer_ms)
+        self._approval = Deadline(self._approval_ms)
 
     @property
     def shown(self) -> bool:

@@ -105,6 +105,7 @@ class TrezorSession:
         self, request: Request, key: TrezorKey, ask: Callable[[library.Session], T], *, attended: bool
     ) -> T:
         self._request = request
+        request.begin()
         try:
             transport = self._transport = self._transport or self._new_transport()
             # Held open for the whole request: on USB no other program gets in between.

@@ -129,6 +129,18 @@ async def test_the_device_does_not_answer() -> None:
         await opened.sign(1)
 
 
+@BOTH
+async def test_a_dialog_that_another_program_left_is_ended_and_ours_is_shown(flavour: Flavour) -> None:
+    async with rig(flavour=flavour, person=at_screen(1, IGNORE), answer_ms=100) as opened:
+        await opened.backend.check(EVM)
+        opened.device.receive(messages.EthereumGetAddress(address_n=KEYS[0].steps, show_display=True))
+        opened.device.receive(messages.ButtonAck())
+        while not opened.port.replies.empty():
+            opened.port.replies.get()
+
+        await opened.sign()
+
+
 async def test_another_program_holds_the_device() -> None:
     async with rig() as opened:
         suite = opened.port.find()

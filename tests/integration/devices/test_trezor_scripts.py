@@ -132,7 +132,7 @@ class TrezorScripts(RuleBasedStateMachine):
         """Whatever happened, the next request of a person who says yes is signed."""
         self.rig.port.plug()
         session = self.rig.backend._owner._session
-        session._device = replace(session._device, approval_ms=20_000, answer_ms=20_000)
+        session._device = replace(session._device, approval_ms=20_000, answer_ms=1_000)
         self._sign_once([], has_data=True)
         assert self.nonce - 1 in self.signatures, "the device did not come back"
         self.loop.run_until_complete(self.stack.aclose())
