@@ -100,3 +100,13 @@ async def test_a_name_that_the_role_does_not_allow_is_refused(
         await ClientCertificate(vault, wanted, files, TraderClock.running()).renew_if_due()
     assert not files.certificate.exists()
     await vault.close()
+
+
+async def test_a_folder_that_cannot_be_written_is_named(
+    vault: VaultSecrets, mount: str, tmp_path: Path
+) -> None:
+    nowhere = PairFiles(certificate=tmp_path / "no" / "trader.pem", key=tmp_path / "no" / "trader.key")
+
+    with pytest.raises(ConfigurationError, match=str(tmp_path / "no")):
+        await ClientCertificate(vault, _wanted(mount), nowhere, TraderClock.running()).renew_if_due()
+    await vault.close()

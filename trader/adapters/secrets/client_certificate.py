@@ -68,7 +68,14 @@ class ClientCertificate:
             },
         )
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-        await asyncio.to_thread(_replace, self._files, _chain(path, answer), pem)
+        chain = _chain(path, answer, key)
+        try:
+            await asyncio.to_thread(_replace, self._files, chain, pem)
+        except OSError as error:
+            folder = self._files.certificate.parent
+            raise ConfigurationError(
+                f"{error.filename or folder}: {error.strerror}; a folder that we may write is allowed"
+            ) from None
         log.info("certificate.renewed", ends_s=validity_s(self._files.certificate)[1])
         return True
 
@@ -88,11 +95,15 @@ def _request(wanted: VaultCertificateSettings, key: ec.EllipticCurvePrivateKey) 
     return request.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
 
 
-def _chain(path: str, answer: Mapping[str, object]) -> str:
+def _chain(path: str, answer: Mapping[str, object], key: ec.EllipticCurvePrivateKey) -> str:
     between = answer.get("ca_chain")
     certificate = answer.get("certificate")
-    if not isinstance(certificate, str) or "-----BEGIN CERTIFICATE-----" not in certificate:
-        raise SecretsUnavailableError(f"Vault's {path} answers without a certificate")
+    try:
+        made = x509.load_pem_x509_certificate(str(certificate).encode())
+    except ValueError:
+        raise SecretsUnavailableError(f"Vault's {path} answers without a certificate") from None
+    if made.public_key() != key.public_key():  # the pair in use is better than none
+        raise SecretsUnavailableError(f"Vault's {path} answers with a certificate for another key")
     parts = [certificate, *(between if isinstance(between, list) else [])]
     return "\n".join(str(part) for part in parts)
 
