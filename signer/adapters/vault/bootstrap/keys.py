@@ -48,7 +48,3 @@ def _compare(path: str, wanted: Key | None, found: Mapping[str, object] | None) 
 def _shape(key: Key) -> dict[str, object]:
     """What is chosen once, when a key is made."""
     return {"type": key.type, "derived": key.derived}
-
-
-def _made_as(wanted: Key) -> Mapping[str, object]:
-    return {"type": wanted.type, "derived": wanted.derived}
