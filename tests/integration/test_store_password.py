@@ -71,3 +71,17 @@ async def test_another_database_is_not_taken_under_way(role: PostgresRole, postg
 
         assert database.place == place
         assert await database.fetchval("SELECT current_user") == role.name
+
+
+@pytest.mark.parametrize("wrong", ["port=hunter2", "hunter=2", "statement_timeout=hunter2"])
+async def test_a_parameter_that_nobody_knows_is_a_matter_of_configuration(
+    postgres_dsn: str, wrong: str
+) -> None:
+    with pytest.raises(ConfigurationError, match="cannot be used with this DSN") as caught:
+        async with open_database(f"{postgres_dsn}&{wrong}"):
+            pass
+    async with open_database(postgres_dsn) as database:
+        with pytest.raises(ConfigurationError, match="cannot be used with this DSN"):
+            await database.use(f"{postgres_dsn}&{wrong}")
+
+    assert "hunter2" not in str(caught.value)

@@ -37,7 +37,7 @@ class Database:
         ConfigurationError. Orders under way are in the database that they began in.
         """
         place = _place(dsn)
-        with world_errors(place):
+        with _connection_errors(place):
             connection = await asyncpg.connect(
                 dsn, timeout=_CONNECT_TIMEOUT_S, command_timeout=_COMMAND_TIMEOUT_S
             )
@@ -93,7 +93,7 @@ async def open_database(dsn: str, *, connections: int = 8) -> AsyncIterator[Data
             reset=_no_reset,
         )
     try:
-        with world_errors(place):
+        with _connection_errors(place):
             identity = str(await pool.fetchval(_IDENTITY))
         yield Database(pool, place, identity)
     finally:
@@ -119,6 +119,19 @@ def world_errors(place: str) -> Iterator[None]:
         if isinstance(error, ValueError):  # an argument of ours does not fit its column
             raise
         raise StoreUnavailableError(f"{place} closed the connection: {error}") from error
+
+
+@contextlib.contextmanager
+def _connection_errors(place: str) -> Iterator[None]:
+    """The same for a first connection: what stands behind `?` in a DSN goes to driver and server unread."""
+    try:
+        with world_errors(place):
+            yield
+    except (asyncpg.DataError, asyncpg.SyntaxOrAccessError, ValueError) as error:
+        # They quote what they were given.
+        raise ConfigurationError(
+            f"{place} cannot be used with this DSN ({type(error).__name__}); {_ALLOWED}"
+        ) from None
 
 
 _WORLD = (
