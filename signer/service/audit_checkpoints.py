@@ -52,6 +52,7 @@ class AuditCheckpoints:
         self._rhythm = rhythm
         self._clock = clock
         self._log = log
+        self._made_at: UnixMs | None = None
         self._failing_since: UnixMs | None = None
         self._problem = ""
 
@@ -93,7 +94,9 @@ class AuditCheckpoints:
             return False
         if state.last_at is None or state.uncovered >= self._rhythm.every_records:
             return True
-        return self._clock.now() - state.last_at >= self._rhythm.every_s * MS_PER_S
+        since = state.last_at if self._made_at is None else self._made_at
+        # Before `since` is where a clock stands that was set back; nobody knows how long that was ago.
+        return not 0 <= self._clock.now() - since < self._rhythm.every_s * MS_PER_S
 
     async def make(self) -> bool:
         """Sign the head as it is now and keep it; False, with an event, when that cannot be done."""
@@ -113,6 +116,7 @@ class AuditCheckpoints:
         except SignerError as error:
             self._failed(error)
             return False
+        self._made_at = now
         if self._failing_since is not None:
             late_s = (self._clock.now() - self._failing_since) // MS_PER_S
             self._failing_since, self._problem = None, ""

@@ -7,7 +7,8 @@ import asyncio
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -221,30 +222,41 @@ def _read_json(path: Path) -> Mapping[str, object] | None:
 
 def _create_json(path: Path, fields: Mapping[str, str]) -> bool:
     """Durable and whole, or not at all: written beside its place, then linked to a name that is free."""
-    beside = _write_beside(path, fields)
-    try:
-        os.link(beside, path)
-    except FileExistsError:
-        return False
-    finally:
-        beside.unlink()
-    _flush_folder(path.parent)
+    with _written_beside(path, fields) as beside:
+        try:
+            os.link(beside, path)
+        except FileExistsError:
+            return False
+        _flush_folder(path.parent)
     return True
 
 
 def _replace_json(path: Path, fields: Mapping[str, str]) -> None:
-    _write_beside(path, fields).replace(path)
-    _flush_folder(path.parent)
+    with _written_beside(path, fields) as beside:
+        beside.replace(path)
+        _flush_folder(path.parent)
 
 
-def _write_beside(path: Path, fields: Mapping[str, str]) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor, beside = tempfile.mkstemp(dir=path.parent, suffix=".new")  # mode 0600
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(json.dumps(dict(fields)).encode())
-        file.flush()
-        os.fsync(file.fileno())
-    return Path(beside)
+@contextmanager
+def _written_beside(path: Path, fields: Mapping[str, str]) -> Iterator[Path]:
+    """A durable file in the same folder, gone afterwards unless it was moved. Raises UnavailableError."""
+    beside: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, suffix=".new")  # mode 0600
+        beside = Path(name)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(json.dumps(dict(fields)).encode())
+            file.flush()
+            os.fsync(file.fileno())
+        yield beside
+    except OSError as error:
+        raise UnavailableError(
+            FailReason.KEY_BACKEND_UNREACHABLE, f"{path} cannot be written: {error.strerror}"
+        ) from error
+    finally:
+        if beside is not None:
+            beside.unlink(missing_ok=True)
 
 
 def _flush_folder(folder: Path) -> None:

@@ -240,3 +240,19 @@ async def test_a_clock_that_is_set_back_makes_no_checkpoint_older_than_the_one_b
     assert after is not None
     assert after.statement.seq == 2
     assert after.statement.at >= before.statement.at
+
+
+async def test_a_clock_that_is_set_back_by_a_day_delays_no_checkpoint_and_makes_no_flood(path: Path) -> None:
+    async with rig(path) as on:
+        await on.append(1)
+        await on.making.make()
+        on.clock.set(UnixMs(on.clock.now() - 86_400_000))
+        await on.append(1)
+        due = [on.making.due()]
+        await on.making.make()
+        await on.append(1)
+        due.append(on.making.due())
+        on.clock.advance_s(RHYTHM.every_s)
+        due.append(on.making.due())
+
+    assert due == [True, False, True]

@@ -1,3 +1,5 @@
+import errno
+import os
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +9,7 @@ import pytest
 from signer.adapters.vault.envelope import Envelope
 from signer.adapters.vault.envelopes import FileEnvelopes
 from signer.domain.accounts import AccountId
-from signer.domain.errors import BrokenError
+from signer.domain.errors import BrokenError, UnavailableError
 
 ACCOUNT = AccountId("eip155:1:0x" + "ab" * 20)
 OTHER = AccountId("eip155:1:0x" + "cd" * 20)
@@ -72,3 +74,29 @@ async def test_a_file_that_is_no_envelope_is_named(
 
     with pytest.raises(BrokenError, match="eip155_1_0xabab"):
         await store.read(ACCOUNT)
+
+
+async def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "envelopes").touch()
+    store = FileEnvelopes(tmp_path / "envelopes")
+
+    with pytest.raises(UnavailableError, match="cannot be written"):
+        await store.create(ENVELOPE)
+    with pytest.raises(UnavailableError, match="cannot be written"):
+        await store.choose_successor(ACCOUNT, OTHER)
+
+
+async def test_a_file_that_cannot_be_written_whole_leaves_nothing_beside_it(
+    store: FileEnvelopes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.create(ENVELOPE)
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+
+    with pytest.raises(UnavailableError, match="No space"):
+        await store.replace(ENVELOPE, replace(ENVELOPE, ciphertext="vault:v2:BBBB"))
+    assert len(list((tmp_path / "envelopes" / "accounts").iterdir())) == 1
+    assert await store.read(ACCOUNT) == ENVELOPE
