@@ -115,6 +115,32 @@ def test_a_secret_in_the_file_is_refused_with_its_line_and_not_shown(
     assert secret in path.read_text(encoding="utf-8").splitlines()[line - 1]
 
 
+@pytest.mark.parametrize(
+    "around",
+    [
+        'notes = [\n  "one",\n  "SECRET",\n]',
+        'notes = [\n  { a = "one" },\n  { a = "SECRET" },\n]',
+        '[[notes]]\na = 1\n[notes.of.it]\nb = "SECRET"',
+        "[notes]\n'a' = \"SECRET\"",
+        "notes.of.it = 'SECRET'",
+        'notes = """\nSECRET\none = 1"""',
+    ],
+)
+def test_a_secret_is_found_wherever_it_stands_and_its_own_line_named(tmp_path: Path, around: str) -> None:
+    secret = "0x" + "ab" * 32
+    if '"""' in around:
+        secret = "-----BEGIN EC PRIVATE KEY-----"
+    path = tmp_path / "trader.toml"
+    path.write_text(f"x = 1\n{around.replace('SECRET', secret)}\ny = 1\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="a private key in this file is refused") as caught:
+        load(path)
+
+    line = int(str(caught.value).removeprefix(f"{path}:").partition(":")[0])
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert secret in lines[line - 1]
+    assert secret not in str(caught.value)
+
+
 @pytest.mark.parametrize("text", ["postgresql://hunter2@h\uff0fd", "postgresql://hunter2@[h/d"])
 def test_what_is_no_url_is_refused_and_not_quoted(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigurationError, match=r"database\.dsn: no URL; ") as caught:

@@ -42,8 +42,15 @@ def load(path: Path) -> Settings:
 def _literals(path: Path, text: str, document: object) -> Iterator[str]:
     for location, value in _texts(document, ()):
         if (kind := literal_secret(value)) is not None:
-            place = f"{path}:{line_of(text, location) or 1}: {spell(location)}"
+            place = f"{path}:{_line_with(text, location, value)}: {spell(location)}"
             yield f"{place}: {kind} in this file is refused; {ALLOWED}"
+
+
+def _line_with(text: str, location: tuple[str | int, ...], value: str) -> int:
+    """Where the value itself stands, also in an array over several lines or a table of an array's entry."""
+    nearest, begin = line_of(text, location) or 1, value.strip().partition("\n")[0]
+    lines = enumerate(text.splitlines()[nearest - 1 :], start=nearest)
+    return next((number for number, line in lines if begin in line), nearest)
 
 
 def _texts(node: object, location: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
