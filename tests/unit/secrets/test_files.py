@@ -25,3 +25,12 @@ def test_a_file_that_is_missing_empty_or_no_text_is_named(tmp_path: Path) -> Non
     for wrong in (tmp_path / "nothing", tmp_path, tmp_path / "empty", tmp_path / "bytes"):
         with pytest.raises(ConfigurationError, match=str(wrong)):
             read_secret_file(wrong)
+
+
+def test_a_long_token_is_whole_or_refused(tmp_path: Path) -> None:
+    (tmp_path / "long").write_text("x" * 6_000 + "\n", encoding="utf-8")
+    (tmp_path / "endless").write_text("x" * 20_000, encoding="utf-8")
+
+    assert len(read_secret_file(tmp_path / "long").get_secret_value()) == 6_000
+    with pytest.raises(ConfigurationError, match="longer than 16384"):
+        read_secret_file(tmp_path / "endless")
