@@ -104,10 +104,13 @@ class TooLong(Fault):
     """A JSON answer of about `size_bytes`, sent as fast as it is read."""
 
     size_bytes: int = 64 * 2**20
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
 
     @override
     async def meet(self, exchange: Exchange) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        headers = {"Content-Type": "application/json", **dict(self.headers)}
+        response = web.StreamResponse(status=self.status, headers=headers)
         await response.prepare(exchange.request)
         await response.write(b'{"data": {"padding": "')
         try:
