@@ -24,6 +24,7 @@ from trader.domain.secret_refs import VaultReference
 _RULES = """
 path "{kv}/data/{name}/*" {{ capabilities = ["read"] }}
 path "auth/token/renew-self" {{ capabilities = ["update"] }}
+path "auth/token/revoke-self" {{ capabilities = ["update"] }}
 """
 
 
@@ -121,10 +122,8 @@ async def test_a_token_is_renewed_at_two_thirds_and_one_that_was_revoked_ends_in
     await resolver.current(ground.reference("postgres", "dsn"))
     ground.clock.advance_ms(61_000)
     await resolver.current(ground.reference("postgres", "dsn"))
-    for accessor in await ground.vault.list("auth/token/accessors"):
-        found = await ground.vault.write("auth/token/lookup-accessor", {"accessor": accessor})
-        if found["policies"] == ["default", ground.name]:
-            await ground.vault.write("auth/token/revoke-accessor", {"accessor": accessor})
+    for accessor in await _accessors(ground):
+        await ground.vault.write("auth/token/revoke-accessor", {"accessor": accessor})
     await ground.store("postgres", dsn="second")
     ground.clock.advance_ms(61_000)
     without_credential = await resolver.current(ground.reference("postgres", "dsn"))
@@ -143,10 +142,11 @@ async def test_a_delivered_secret_id_is_taken_while_the_token_is_young(ground: G
         nothing_to_do = await secrets.renew_if_due()
         await ground.deliver_secret_id()
         taken = await secrets.renew_if_due()
+        tokens = await _accessors(ground)
         ground.clock.advance_ms(61_000)
         after = await resolver.current(ground.reference("postgres", "dsn"))
 
-    assert (nothing_to_do, taken) == (False, True)
+    assert (nothing_to_do, taken, len(tokens)) == (False, True, 1)
     assert not ground.secret_id_file.exists()
     assert after.get_secret_value() == "first"
 
@@ -219,3 +219,13 @@ async def test_while_vault_is_away_what_was_read_stays_good(
             await resolver.current(ground.reference("other", "dsn"))
 
     assert while_sealed.get_secret_value() == "first"
+
+
+async def _accessors(ground: Ground) -> list[str]:
+    """Of the tokens with which the ground's role is logged in."""
+    found = []
+    for accessor in await ground.vault.list("auth/token/accessors"):
+        reply = await ground.vault.request("POST", "auth/token/lookup-accessor", {"accessor": accessor})
+        if reply.data.get("policies") == ["default", ground.name]:
+            found.append(str(accessor))
+    return found

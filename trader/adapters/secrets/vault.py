@@ -6,6 +6,7 @@ read anew now and then, so that a rotation takes effect by itself.
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
@@ -161,7 +162,7 @@ class VaultSecrets:
             raise
         client.use(answer.token)
         if self._client is not None:
-            self._client.close()
+            self._put_away(self._client)
         self._client, self._token_s = client, answer.lease_s
         self._fresh_for(answer.lease_s)
         # What was leased ends with the old token, whatever its own life: it is taken anew under this one.
@@ -169,6 +170,14 @@ class VaultSecrets:
             path: _ending(held) if held.answer.lease_id else held for path, held in self._held.items()
         }
         return client
+
+    def _put_away(self, old: VaultClient) -> None:
+        """Revoke its token, unless something that is still in use would end with it."""
+        if not any(held.answer.lease_id for held in self._held.values()):
+            # What cannot be revoked ends with its TTL; very often it has ended already.
+            with suppress(TraderError):
+                old.write("auth/token/revoke-self", {})
+        old.close()
 
     def _fresh_for(self, ttl_s: int) -> None:
         self._token_fresh_until = UnixMs(self._clock.now() + ttl_s * MS_PER_S * 2 // 3)
