@@ -5,11 +5,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from signer.adapters.ledger_device.backend import LedgerBackend, LedgerKey, LedgerPlace
 from signer.adapters.ledger_device.session import Patience
+from signer.adapters.trezor_device.backend import TrezorBackend
+from signer.adapters.trezor_device.device import TrezorDevice, TrezorKey
 from signer.domain.accounts import AccountId
 from signer.domain.errors import PreconditionError, UnavailableError
 from signer.ports.events import EventLog
 from signer.ports.key_backend import AttendedBackend, KeyBackend
-from signer.settings import LedgerSettings, Settings, refuse_redirected_devices
+from signer.settings import LedgerSettings, Settings, TrezorSettings, refuse_redirected_devices
 
 _MS = 1_000
 
@@ -27,6 +29,11 @@ async def device_backends(settings: Settings, log: EventLog) -> AsyncIterator[Ma
             backend = _ledger(settings, device, log)
             stack.push_async_callback(backend.aclose)
             backends |= dict.fromkeys(await backend.accounts(), backend)
+        for trezor in settings.trezors:
+            refuse_redirected_devices()
+            held = _trezor(settings, trezor)
+            stack.push_async_callback(held.aclose)
+            backends |= dict.fromkeys(await held.accounts(), held)
         yield backends
 
 
@@ -56,3 +63,21 @@ def _ledger(settings: Settings, device: LedgerSettings, log: EventLog) -> Ledger
         log=log,
         patience=Patience(approval_ms=device.approval_timeout_s * _MS),
     )
+
+
+def _trezor(settings: Settings, device: TrezorSettings) -> TrezorBackend:
+    keys = [
+        TrezorKey(account=each.account_id, path=each.trezor.path)
+        for each in settings.accounts
+        if each.trezor is not None and each.trezor.device == device.name
+    ]
+    pinned = TrezorDevice(
+        where=device.where,
+        lock_file=device.lock_file,
+        fingerprint=None if device.fingerprint is None else bytes.fromhex(device.fingerprint),
+        allow_udp=device.allow_udp,
+        passphrase_on_device=device.passphrase_on_device,
+        credentials_file=device.credentials,
+        approval_ms=device.approval_timeout_s * _MS,
+    )
+    return TrezorBackend(pinned, keys)

@@ -1,6 +1,6 @@
 """What an operator configures in `signer.toml`: what may stand in it, what must fit, how it is read."""
 
-from signer.settings.devices import LedgerKeySettings, LedgerSettings
+from signer.settings.devices import LedgerKeySettings, LedgerSettings, TrezorKeySettings, TrezorSettings
 from signer.settings.environment import harden_environment, refuse_redirected_devices
 from signer.settings.load import load, load_vault_place, parse
 from signer.settings.model import AccountSettings, ChainSettings, Settings, TlsSettings
@@ -18,6 +18,8 @@ __all__ = [
     "RotationSettings",
     "Settings",
     "TlsSettings",
+    "TrezorKeySettings",
+    "TrezorSettings",
     "VaultKeySettings",
     "VaultPlace",
     "VaultSettings",

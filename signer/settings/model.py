@@ -9,7 +9,7 @@ from pydantic import Field, ValidationInfo, model_validator
 from signer.domain.accounts import AccountId, Address, ChainName, chain_of
 from signer.domain.errors import ConfigurationError
 from signer.domain.transactions import ClientName
-from signer.settings.devices import LedgerKeySettings, LedgerSettings
+from signer.settings.devices import LedgerKeySettings, LedgerSettings, TrezorKeySettings, TrezorSettings
 from signer.settings.paths import absolute
 from signer.settings.rotation import RotationSettings
 from signer.settings.texts import (
@@ -93,10 +93,11 @@ class AccountSettings(Strict):
 
     id: AccountText
     wallet: str = Field(pattern=r"^[a-z0-9][a-z0-9_\-]{0,39}$")
-    backend: Literal["dev", "vault", "ledger"]
+    backend: Literal["dev", "vault", "ledger", "trezor"]
     dev: DevKeySettings | None = None
     vault: VaultKeySettings | None = None
     ledger: LedgerKeySettings | None = None
+    trezor: TrezorKeySettings | None = None
 
     @property
     def account_id(self) -> AccountId:
@@ -104,12 +105,18 @@ class AccountSettings(Strict):
         return AccountId(self.id)
 
     @model_validator(mode="after")
+    def _device_has_its_table(self) -> Self:
+        for kind, table in (("ledger", self.ledger), ("trezor", self.trezor)):
+            if (self.backend == kind) != (table is not None):
+                text = f'backend = "{kind}" and {kind} = {{ device = "…", path = "m/…" }} belong together'
+                raise ValueError(text)
+        return self
+
+    @model_validator(mode="after")
     def _backend_has_its_table(self) -> Self:
-        if (self.backend == "ledger") != (self.ledger is not None):
-            raise ValueError('backend = "ledger" and ledger = { device = "…", path = "m/…" } belong together')
-        if self.backend == "ledger":
+        if self.backend in {"ledger", "trezor"}:
             if self.dev is not None or self.vault is not None:
-                raise ValueError('backend = "ledger" has no table dev and no table vault')
+                raise ValueError(f'backend = "{self.backend}" has no table dev and no table vault')
             return self
         if self.backend == "dev":
             if self.dev is None:
@@ -188,6 +195,7 @@ class Settings(Strict):
     vault: VaultSettings | None = None
     rotation: RotationSettings = RotationSettings()
     ledgers: tuple[LedgerSettings, ...] = Field(default=(), strict=False)
+    trezors: tuple[TrezorSettings, ...] = Field(default=(), strict=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -242,6 +250,14 @@ class Settings(Strict):
             if account.ledger is not None and account.ledger.device not in names:
                 raise ValueError(
                     f"account {account.id} needs a [[ledgers]] table with name = {account.ledger.device!r}"
+                )
+        unique((device.name for device in self.trezors), "trezors with name")
+        unique((device.where for device in self.trezors), "trezors with where")
+        names = {device.name for device in self.trezors}
+        for account in self.accounts:
+            if account.trezor is not None and account.trezor.device not in names:
+                raise ValueError(
+                    f"account {account.id} needs a [[trezors]] table with name = {account.trezor.device!r}"
                 )
         return self
 

@@ -16,6 +16,7 @@ _PATH_KEYS = frozenset(
         "key_file",
         "ca",
         "secret_id_file",
+        "credentials",
         "token_file",
         "lock_file",
     }
