@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from signer.adapters.dev_key.derivation import TEST_MNEMONIC
+from signer.adapters.event_log import JsonEventLog
 from signer.adapters.trezor_device.backend import TrezorBackend
 from signer.adapters.trezor_device.device import TrezorDevice
 from signer.decode.evm.envelope import signing_hash
 from signer.decode.evm.recovery import recover_address
+from signer.device_access import device_backends
 from signer.domain.accounts import address_of
 from signer.domain.errors import BrokenError, PreconditionError, RejectedError, UnavailableError
 from signer.domain.reasons import DenyReason, FailReason
@@ -23,6 +25,7 @@ from signer.mock.devices.trezor.person import Person, Press, approving
 from signer.mock.devices.trezor.udp import UdpServer
 from tests.integration.devices.trezor_rig import (
     EVM,
+    EVM_PATH,
     IGNORE,
     KEYS,
     OTHER_MNEMONIC,
@@ -31,6 +34,7 @@ from tests.integration.devices.trezor_rig import (
     solana_message,
     transaction,
 )
+from tests.unit.test_signer_settings import settings
 
 
 async def test_it_signs_for_both_chains(tmp_path: Path) -> None:
@@ -129,6 +133,23 @@ def test_the_program_names_a_script_that_it_does_not_understand(tmp_path: Path, 
     assert ended.returncode != 0
     assert str(script) in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+async def test_the_settings_lead_to_the_device(tmp_path: Path) -> None:
+    device = Double(mnemonic=TEST_MNEMONIC)
+    with UdpServer(device) as server:
+        lines = f'where = "udp:{server.address}"\nallow_udp = true\nlock_file = "{tmp_path}/lock"\n'
+        key = f'backend = "trezor"\ntrezor = {{ device = "safe", path = "{EVM_PATH}" }}\n'
+        read = settings(
+            ('backend = "dev"\ndev = { mnemonic_index = 1 }\n', key),
+            ("[[clients]]", f'[[trezors]]\nname = "safe"\n{lines}\n[[clients]]'),
+        )
+        async with device_backends(read, JsonEventLog()) as backends:
+            ((_, backend),) = backends.items()
+
+            assert backend.name == "trezor"
+            with pytest.raises(BrokenError, match="another seed"):  # the settings of the test pin index 1
+                await backend.check(next(iter(backends)))
 
 
 async def test_an_account_of_another_device_is_refused_over_udp(tmp_path: Path) -> None:
