@@ -17,8 +17,8 @@ from trader.adapters.feeds.pool_prices import Pool, PoolPrices, find_pool
 from trader.adapters.postgres.embedded import embedded_server
 from trader.adapters.postgres.migrate import migrate
 from trader.adapters.postgres.order_store import PostgresOrderStore
-from trader.adapters.postgres.pool import open_database
-from trader.adapters.secrets.keeper import LOOK_EVERY_MS, Keeper
+from trader.adapters.postgres.pool import open_database, with_login
+from trader.adapters.secrets.keeper import LOOK_EVERY_MS, Composed, Keeper, Text
 from trader.adapters.secrets.resolver import Resolver, own_certificate, vault_secrets
 from trader.adapters.signer_client.channel import SignerTarget, TlsFiles
 from trader.adapters.signer_client.client import SignerClient, signer_client
@@ -137,7 +137,7 @@ async def open_store(settings: Settings, supplied: Keeper | None = None) -> Asyn
     """The database alone, its schema brought up to date."""
     async with AsyncExitStack() as stack:
         keeper = supplied if supplied is not None else await stack.enter_async_context(open_secrets(settings))
-        configured = settings.database.dsn or ""
+        configured = _dsn(settings)
         if settings.database.embedded is not None:
             dsn = await stack.enter_async_context(embedded_server(settings.database.embedded))
         else:
@@ -148,6 +148,11 @@ async def open_store(settings: Settings, supplied: Keeper | None = None) -> Asyn
         await keeper.watch("database.dsn", configured, database.use)
         await migrate(database)
         yield PostgresOrderStore(database)
+
+
+def _dsn(settings: Settings) -> Text:
+    dsn, login = settings.database.dsn or "", settings.database.login
+    return dsn if login is None else Composed((dsn, login.user, login.password), with_login)
 
 
 @asynccontextmanager

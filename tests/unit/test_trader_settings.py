@@ -176,6 +176,21 @@ def test_a_reference_to_vault_needs_a_vault(tmp_path: Path) -> None:
         load(path)
 
 
+def test_a_database_login_is_two_references_beside_a_dsn_that_names_nobody(tmp_path: Path) -> None:
+    login = 'login = { user = "file:secrets/user", password = "file:secrets/password" }'
+    named = 'dsn = "postgresql://db.internal/books"'
+    settings = load(_changed(tmp_path, 'dsn = "file:secrets/dsn"', f"{named}\n{login}"))
+
+    assert settings.database.login is not None
+    assert settings.database.login.user == f"file:{tmp_path / 'secrets/user'}"
+    for wrong in (
+        f'dsn = "file:secrets/dsn"\n{login}',
+        f"{named}\n{login.replace('file:secrets/user', 'bob')}",
+    ):
+        with pytest.raises(ConfigurationError, match="database"):
+            load(_changed(tmp_path, 'dsn = "file:secrets/dsn"', wrong))
+
+
 def test_a_vault_has_one_login_and_paths_beside_the_file(tmp_path: Path) -> None:
     table = """[vault]
 address = "https://vault.internal:8200"

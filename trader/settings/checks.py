@@ -68,7 +68,13 @@ def _secret_problems(settings: "Settings") -> Iterable[str]:
         and not settings.signer.cert_file
     ):
         yield "vault.certificate: signer.cert_file and signer.key_file say where it lies; they are needed"
-    references = {"chain.rpc_url": settings.chain.rpc_url, "database.dsn": settings.database.dsn or ""}
+    login = settings.database.login
+    references = {
+        "chain.rpc_url": settings.chain.rpc_url,
+        "database.dsn": settings.database.dsn or "",
+        "database.login.user": "" if login is None else login.user,
+        "database.login.password": "" if login is None else login.password,
+    }
     for name, reference in references.items():
         if reference.startswith(VAULT) and settings.vault is None:
             yield f"{name}: a vault: reference needs the [vault] table"

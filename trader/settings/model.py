@@ -35,6 +35,11 @@ def _url(text: str) -> str:
     return text
 
 
+def _reference(text: str) -> str:
+    parse_reference(text)
+    return text
+
+
 def _vault_address(text: str) -> str:
     parts = _split(text)
     if parts.scheme != "https" or not parts.hostname or parts.path.strip("/"):
@@ -92,10 +97,21 @@ class ChainSettings(_Table):
     confirmations: Annotated[int, Field(ge=1, le=1_000)] | None = None
 
 
+class DatabaseLoginSettings(_Table):
+    """Who logs in, when that is not in the DSN: two references, such as the fields of one leased login."""
+
+    user: Annotated[str, AfterValidator(_reference)]
+    password: Annotated[str, AfterValidator(_reference)]
+
+
 class DatabaseSettings(_Table):
-    """One of `dsn` (postgresql://… without password, or a reference) and `embedded` (a folder of ours)."""
+    """One of `dsn` (postgresql://… without password, or a reference) and `embedded` (a folder of ours).
+
+    `login` goes with a DSN that names nobody.
+    """
 
     dsn: Annotated[str, AfterValidator(_dsn)] | None = None
+    login: DatabaseLoginSettings | None = None
     embedded: File | None = None
     connections: Annotated[int, Field(ge=2, le=100)] = 8
 
@@ -103,6 +119,8 @@ class DatabaseSettings(_Table):
     def _one(self) -> Self:
         if (self.dsn is None) == (self.embedded is None):
             raise ValueError("exactly one of dsn and embedded is allowed")
+        if self.login is not None and (self.dsn is None or is_reference(self.dsn) or "@" in self.dsn):
+            raise ValueError("login is allowed beside a dsn postgresql://HOST/DATABASE without a user")
         return self
 
 

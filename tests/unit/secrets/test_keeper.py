@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from pydantic import SecretStr
 
-from trader.adapters.secrets.keeper import Keeper
+from trader.adapters.postgres.pool import with_login
+from trader.adapters.secrets.keeper import Composed, Keeper
 from trader.domain.errors import SecretsUnavailableError
 from trader.domain.secret_refs import SecretReference
 
@@ -78,3 +79,24 @@ async def _until_asked_again(secrets: FakeSecrets) -> None:
     enough = len(secrets.asked) + 2
     async with secrets.asking:
         await secrets.asking.wait_for(lambda: len(secrets.asked) >= enough)
+
+
+async def test_a_login_of_two_fields_is_one_dsn_and_follows_its_lease() -> None:
+    secrets, used, stop = FakeSecrets(value="p@ss/word"), [], asyncio.Event()
+    keeper = Keeper(secrets)
+    dsn = Composed(("postgresql://db.internal:5433/books", "file:user", "file:password"), with_login)
+
+    async def use(value: str) -> None:
+        used.append(value)
+
+    first = await keeper.value(dsn)
+    await keeper.watch("database.dsn", dsn, use)
+    secrets.value = "other"
+    running = asyncio.create_task(keeper.run(stop))
+    await _until_asked_again(secrets)
+    await _until_asked_again(secrets)
+    stop.set()
+    await running
+
+    assert first == "postgresql://p%40ss%2Fword:p%40ss%2Fword@db.internal:5433/books"
+    assert used == ["postgresql://other:other@db.internal:5433/books"]

@@ -5,7 +5,7 @@ import contextlib
 import json
 import operator
 from collections.abc import AsyncIterator, Iterator, Sequence
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit, urlunsplit
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -72,6 +72,14 @@ class Database:
         with world_errors(self.place):
             async with self._pool.acquire() as connection, connection.transaction():
                 yield connection
+
+
+def with_login(parts: tuple[str, ...]) -> str:
+    """The DSN that names nobody, the role and its password (in this order), as one DSN."""
+    dsn, user, password = parts
+    place = urlsplit(dsn)
+    login = f"{quote(user, safe='')}:{quote(password, safe='')}"
+    return urlunsplit(place._replace(netloc=f"{login}@{place.netloc}"))
 
 
 @contextlib.asynccontextmanager

@@ -21,10 +21,21 @@ Use: TypeAlias = Callable[[str], Awaitable[None]]
 LOOK_EVERY_MS = 10_000
 
 
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A value made of several texts, each of which may be a reference."""
+
+    parts: tuple[str, ...]
+    compose: Callable[[tuple[str, ...]], str]
+
+
+Text: TypeAlias = str | Composed
+
+
 @dataclass(slots=True, kw_only=True)
 class _Watched:
     setting: str
-    text: str
+    text: Text
     use: Use
     value: SecretStr = field(repr=False)
 
@@ -51,16 +62,16 @@ class Keeper:
         self._look_every_ms = min(look_every_ms, LOOK_EVERY_MS)
         self._secrets, self._certificate, self._login = secrets, certificate, login
         self._watched: list[_Watched] = []
-        self._given: dict[str, SecretStr] = {}
+        self._given: dict[Text, SecretStr] = {}
 
-    async def value(self, text: str) -> str:
+    async def value(self, text: Text) -> str:
         """The text itself, or what it refers to. Raises as the Secrets port does."""
         value = self._given[text] = await self._resolved(text)
         return value.get_secret_value()
 
-    async def watch(self, setting: str, text: str, use: Use) -> None:
+    async def watch(self, setting: str, text: Text, use: Use) -> None:
         """Call `use` with each value of a reference that is another than `value` gave, while `run` runs."""
-        if is_reference(text):
+        if _refers(text):
             # Read anew, it could be one that nobody has been given.
             value = self._given[text] if text in self._given else await self._resolved(text)
             self._watched.append(_Watched(setting=setting, text=text, use=use, value=value))
@@ -99,5 +110,12 @@ class Keeper:
         watched.value = value
         log.info("secret.changed", setting=watched.setting)
 
-    async def _resolved(self, text: str) -> SecretStr:
+    async def _resolved(self, text: Text) -> SecretStr:
+        if isinstance(text, Composed):
+            parts = [(await self._resolved(part)).get_secret_value() for part in text.parts]
+            return SecretStr(text.compose(tuple(parts)))
         return await self._secrets.current(parse_reference(text)) if is_reference(text) else SecretStr(text)
+
+
+def _refers(text: Text) -> bool:
+    return any(map(is_reference, text.parts)) if isinstance(text, Composed) else is_reference(text)
