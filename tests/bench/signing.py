@@ -32,8 +32,8 @@ from tests.testbed.signer_program import (
 )
 from tests.testbed.uniswap import ETHER, USDX_UNIT, UniswapState
 
-ROUNDS = 5
-REQUESTS_1, REQUESTS_32 = 500, 3_000
+ROUNDS = 15  # short ones: both halves of a pair see the same machine
+REQUESTS_1, REQUESTS_32 = 170, 1_000
 WARM_UP = 5_000
 SOAK_REQUESTS = 20_000
 ECHOED_BYTES = 750  # as many as a signing request has
