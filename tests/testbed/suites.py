@@ -1,8 +1,8 @@
 """`make test`: every suite, then the counts by folder. Refuses the network to unit and property tests.
 
-Three pytest processes: unit and property in a network namespace of their own, where the system allows one;
-then side by side, since most of it is waiting, the suites that start chains, databases, Vaults and programs.
-What the second of these two prints comes when the first has ended.
+Unit and property tests run in a network namespace of their own, where the system allows one. Most of the
+others, which start chains, databases, Vaults and programs, is waiting; so five groups run side by side, and
+what each prints comes when the groups before it have ended.
 """
 
 import os
@@ -11,8 +11,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,19 +23,51 @@ from tests.testbed.processes import ROOT
 
 _CUT_OFF = ["unshare", "--map-root-user", "--net"]
 _NO_TESTS = 5  # pytest's exit code when a folder has none
+_VAULT_AND_DEVICES = ("tests/integration/vault", "tests/integration/devices")
+_ROTATIONS = ("*vault*", "*rotat*", "*runbook*")  # of tests/e2e: half of its time
 
 
 def main() -> int:
-    """Exit code 0 when both runs passed; the second runs even if the first did not."""
+    """Exit code 0 when every group passed; all of them run, whatever the others do."""
     started = time.monotonic()
+    found: dict[str, Counter[str]] = defaultdict(Counter)
     with tempfile.TemporaryDirectory(prefix="airlock-counts-") as scratch:
-        offline = _run(_cut_off(), ["unit", "property"], Path(scratch) / "offline.json")
-        online = _side_by_side([["integration", "attack"], ["e2e"]], Path(scratch))
-        found: dict[str, Counter[str]] = {}
+        code = _side_by_side(_groups(), Path(scratch))
         for file in Path(scratch).glob("*.json"):
-            found |= counts.read(file)
+            for folder, outcomes in counts.read(file).items():
+                found[folder] += outcomes
     sys.stdout.write("\n" + "\n".join(counts.render(found)) + f"\nin {time.monotonic() - started:.0f} s\n")
-    return max(offline, online)
+    return code
+
+
+def _groups() -> Sequence["Group"]:
+    """Each test is in one of them."""
+    rotations = sorted(
+        {
+            str(file.relative_to(ROOT))
+            for glob in _ROTATIONS
+            for file in ROOT.glob(f"tests/e2e/test_{glob}.py")
+        }
+    )
+    return (
+        Group(prefix=_cut_off(), arguments=("tests/unit", "tests/property")),
+        Group(arguments=("tests/integration", *_without(_VAULT_AND_DEVICES), "tests/attack")),
+        Group(arguments=_VAULT_AND_DEVICES),
+        Group(arguments=rotations),
+        Group(arguments=("tests/e2e", *_without(rotations))),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """One pytest process."""
+
+    arguments: Sequence[str]
+    prefix: Sequence[str] = ()
+
+
+def _without(paths: Sequence[str]) -> Sequence[str]:
+    return [f"--ignore={path}" for path in paths]
 
 
 def _cut_off() -> list[str]:
@@ -46,34 +80,29 @@ def _cut_off() -> list[str]:
     return []
 
 
-def _side_by_side(groups: list[list[str]], scratch: Path) -> int:
-    first, *others = groups
+def _side_by_side(groups: Sequence[Group], scratch: Path) -> int:
     with ExitStack() as stack:
         running = []
-        for folders in others:
-            printed = stack.enter_context((scratch / f"{folders[0]}.log").open("w+b"))
-            child = _start([], folders, scratch / f"{folders[0]}.json", printed)
+        for number, group in enumerate(groups):
+            # The first one is shown as it runs.
+            log = None if number == 0 else stack.enter_context((scratch / f"{number}.log").open("w+b"))
+            child = _start(group, scratch / str(number), log)
             stack.callback(child.kill)
-            running.append((child, printed))
-        codes = [_run([], first, scratch / f"{first[0]}.json")]
-        for child, printed in running:
+            running.append((child, log))
+        codes = []
+        for child, log in running:
             codes.append(_code(child.wait()))
-            printed.seek(0)
-            shutil.copyfileobj(printed, sys.stdout.buffer)
-            sys.stdout.flush()
+            if log is not None:
+                log.seek(0)
+                shutil.copyfileobj(log, sys.stdout.buffer)
+                sys.stdout.flush()
     return max(codes)
 
 
-def _run(prefix: list[str], folders: list[str], counts_file: Path) -> int:
-    return _code(_start(prefix, folders, counts_file, None).wait())
-
-
-def _start(
-    prefix: list[str], folders: list[str], counts_file: Path, output: BinaryIO | None
-) -> "subprocess.Popen[bytes]":
+def _start(group: Group, name: Path, output: BinaryIO | None) -> "subprocess.Popen[bytes]":
     sys.stdout.flush()
-    command = [*prefix, sys.executable, "-m", "pytest", "-q", *(f"tests/{folder}" for folder in folders)]
-    environment = {**os.environ, counts.COUNTS_FILE_VARIABLE: str(counts_file)}
+    command = [*group.prefix, sys.executable, "-m", "pytest", "-q", *group.arguments]
+    environment = {**os.environ, counts.COUNTS_FILE_VARIABLE: f"{name}.json"}
     errors = None if output is None else subprocess.STDOUT
     return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=errors)
 
