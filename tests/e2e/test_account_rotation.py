@@ -1,4 +1,4 @@
-"""An account in Vault is rotated under load, and both programs are killed at every step that they persist.
+"""An account in Vault is rotated under load; both programs are killed at each new persisted state seen.
 
 Nothing is lost, no allowance stays, the retired account signs nothing. The figures are printed at the end of
 the run, in a line that begins with ACCOUNT_ROTATION.
@@ -66,7 +66,7 @@ class Play:
         await until(done, what=f"rotate account {step}", timeout_s=90, every_s=0.2)
 
 
-async def test_both_programs_are_killed_at_every_step_of_a_rotation_and_nothing_is_lost(
+async def test_both_programs_are_killed_again_and_again_in_a_rotation_and_nothing_is_lost(
     stage: Stage, tmp_path: Path, figures: Figures
 ) -> None:
     async with _play(stage, tmp_path) as play:

@@ -1,4 +1,4 @@
-"""A signer killed at every step of a rotation finishes it: nothing is lost, left behind or done twice."""
+"""A signer killed at random steps of a rotation finishes it: nothing is lost, left behind or done twice."""
 
 import asyncio
 import random
@@ -83,7 +83,7 @@ async def _sent(rig: RotationRig, after_block: int) -> list[str]:
 
 
 @pytest.mark.parametrize("seed", range(2))
-async def test_a_signer_killed_at_every_step_finishes_the_rotation(
+async def test_a_signer_killed_at_random_steps_finishes_the_rotation(
     anvil: Anvil, world: World, tmp_path: Path, seed: int
 ) -> None:
     path = tmp_path / "ledger.db"
