@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from typing_extensions import override
 
+from signer.adapters.device.deadline import Deadline
 from signer.adapters.ledger_device.backend import LedgerBackend, LedgerPlace
 from signer.adapters.ledger_device.session import Patience
 from signer.decode.evm.envelope import signing_hash
@@ -59,7 +60,7 @@ class Loop:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def run(self, work: Coroutine[None, None, T]) -> T:
-        return self.start(work).result(30)
+        return self.start(work).result(60)
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -228,10 +229,15 @@ class LedgerScripts(RuleBasedStateMachine):
 
 
 async def _works_soon(backend: LedgerBackend) -> bool:
-    for nonce in range(1_000, 1_100):
+    # By the clock, not by tries: while an answer is still awaited a hundred refusals pass in a millisecond.
+    patience = Deadline(30_000)
+    nonce = 1_000
+    while patience.left_ms():
         try:
             await backend.sign_evm(EVM, transaction(nonce))
         except SignerError:
+            nonce += 1
+            await asyncio.sleep(0.005)
             continue
         return True
     return False
