@@ -1,0 +1,178 @@
+"""Pairing with a Safe 7: a person confirms on it and types the code that it shows. Never shows a secret.
+
+Other models trust whoever holds their cable, and need none of this. What comes of it is a credential: this
+computer's own key and the device's word for it. Source: the Trezor-Host Protocol, pairing by code entry.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from trezorlib import exceptions, messages
+from trezorlib.client import AppManifest
+from trezorlib.thp.client import TrezorClientThp
+from trezorlib.thp.credentials import StaticCredential
+from trezorlib.thp.pairing import CodeEntry
+from trezorlib.transport import Transport
+
+from signer.adapters.device.lock import DeviceLock
+from signer.adapters.trezor_device import library
+from signer.adapters.trezor_device.bounded_transport import BoundedTransport
+from signer.adapters.trezor_device.credentials import read_credentials, store_credential
+from signer.adapters.trezor_device.device import TrezorDevice
+from signer.adapters.trezor_device.errors import translate
+from signer.adapters.trezor_device.places import finder
+from signer.adapters.trezor_device.request import Request, TimeOverError
+from signer.domain.errors import BrokenError, ConfigurationError, PreconditionError, RejectedError
+from signer.domain.reasons import DenyReason, FailReason
+
+_CODE_DIGITS = 6
+
+NO_FILE = "the settings name no file for the credential of this Trezor: set credentials_file, then pair"
+NEEDS_NONE = "this Trezor needs no pairing: it speaks the older protocol and trusts whoever holds the cable"
+NO_CODE_ENTRY = "this Trezor offers no pairing by a code: update it in Trezor Suite (Settings, Firmware)"
+WRONG_CODE = (
+    f"that is not the code that the Trezor showed ({_CODE_DIGITS} digits): nothing is paired. Pair again; it "
+    "shows a new code"
+)
+REJECTED = "the person ended the pairing on the Trezor"
+NOT_IN_TIME = "nobody confirmed the pairing on the Trezor in time; pair again"
+IMPOSTOR = (
+    "the Trezor knew the code but not what it had promised before: somebody may stand between it and this "
+    "computer. Nothing is paired; use another cable and computer"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairedDevice:
+    """A device that trusts this computer. `public_key`: 32 bytes that name it, for the eyes of all.
+
+    `others` is how many further devices have their credential in the same file.
+    """
+
+    model: str
+    public_key: bytes
+    credentials_file: Path
+    others: int
+
+
+def pair(
+    device: TrezorDevice,
+    *,
+    ask_code: Callable[[], str],
+    host_name: str,
+    app_name: str,
+    tell: Callable[[str], None] | None = None,
+    find: Callable[[], Transport] | None = None,
+) -> PairedDevice:
+    """Pair, and store the credential in `device.credentials_file` (mode 0600), beside those of others.
+
+    Blocking. `ask_code` is called when the device shows its code (spaces in it do not matter); `tell` hears
+    what the person has to do. A credential of this very device is replaced, that of another one never.
+    Raises ConfigurationError (no file, or one that cannot be used), PreconditionError (wrong code: call
+    again; not a Safe 7), RejectedError, UnavailableError (gone, or in use by another process), BrokenError.
+    """
+    file = device.credentials_file
+    if file is None:
+        raise ConfigurationError(NO_FILE)
+    read_credentials(file)  # a file that cannot be used is named before the person is asked anything
+    lock = DeviceLock(device.lock_file)
+    lock.take()
+    try:
+        dialog = _Dialog(device, find or finder(device.where), tell or _nobody)
+        credential = dialog.run(ask_code, host_name=host_name, app_name=app_name)
+    finally:
+        lock.release()
+    store_credential(file, credential)
+    return PairedDevice(
+        model=dialog.model,
+        public_key=credential.trezor_pubkey,
+        credentials_file=file,
+        others=len(read_credentials(file)) - 1,
+    )
+
+
+class _Dialog:
+    """One attempt, on a channel of its own: a device that was told a wrong code begins anew."""
+
+    def __init__(
+        self, device: TrezorDevice, find: Callable[[], Transport], tell: Callable[[str], None]
+    ) -> None:
+        self._request = Request(None, answer_ms=device.approval_ms)
+        self._transport = BoundedTransport(find(), self._request.slice_s)
+        self._tell = tell
+        self._code_sent = False
+        self.model = ""
+
+    def run(self, ask_code: Callable[[], str], *, host_name: str, app_name: str) -> StaticCredential:
+        client: TrezorClientThp | None = None
+        try:
+            with self._transport:
+                try:
+                    client = self._connect(host_name=host_name, app_name=app_name)
+                    return self._pair(client, ask_code)
+                except Exception:
+                    _leave(client)
+                    raise
+        except Exception as error:  # supervision: the library raises what a bad answer makes of its parser
+            raise self._translate(error) from error
+
+    def _connect(self, *, host_name: str, app_name: str) -> TrezorClientThp:
+        app = AppManifest(app_name=app_name, host_name=host_name, button_callback=self._on_button)
+        client = library.get_client(app, self._transport)
+        if not isinstance(client, TrezorClientThp):
+            raise PreconditionError(FailReason.DEVICE_REFUSES, NEEDS_NONE)
+        self.model = client.model.name
+        if not client.is_connected():
+            self._tell("enter the PIN on the device")
+            client.connect()
+        if CodeEntry not in client.pairing.methods:
+            raise PreconditionError(FailReason.DEVICE_FIRMWARE_TOO_OLD, NO_CODE_ENTRY)
+        return client
+
+    def _pair(self, client: TrezorClientThp, ask_code: Callable[[], str]) -> StaticCredential:
+        self._request.begin()
+        method = CodeEntry(client.pairing)
+        code = "".join(ask_code().split())
+        self._request.begin()
+        self._code_sent = True
+        if len(code) != _CODE_DIGITS or not code.isdecimal() or not code.isascii():
+            raise PreconditionError(FailReason.DEVICE_NOT_PAIRED, WRONG_CODE)
+        method.send_code(code)
+        credential = client.pairing.request_credential()
+        client.pairing.finish()
+        return StaticCredential(
+            trezor_pubkey=credential.trezor_pubkey,
+            host_privkey=credential.host_privkey,
+            credential=credential.credential,
+        )
+
+    def _on_button(self, button: messages.ButtonRequest) -> None:
+        self._request.on_button(button)
+        self._tell("confirm the pairing on the device")
+
+    def _translate(self, error: Exception) -> Exception:
+        match error:
+            case TimeOverError():
+                return RejectedError(DenyReason.NOT_CONFIRMED_IN_TIME, NOT_IN_TIME)
+            case exceptions.Cancelled():
+                return RejectedError(DenyReason.REJECTED_ON_DEVICE, REJECTED)
+            case exceptions.TrezorFailure() if self._code_sent:
+                return PreconditionError(FailReason.DEVICE_NOT_PAIRED, WRONG_CODE)
+            case exceptions.ProtocolError() if self._code_sent:
+                return BrokenError(FailReason.BROKEN, IMPOSTOR)
+            case _:
+                return translate(error, self._request)
+
+
+def _leave(client: TrezorClientThp | None) -> None:
+    """Take the dialog off the display, if the device still listens. Whether it does changes nothing here."""
+    try:
+        if client is not None:
+            client.pairing.session.cancel()
+    except Exception:  # noqa: BLE001, S110 - supervision: the first error is the one that is told
+        pass
+
+
+def _nobody(_: str) -> None:
+    """Nobody wants to hear it."""
