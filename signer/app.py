@@ -21,7 +21,7 @@ from signer.adapters.evm_rpc.broadcast import EvmBroadcaster
 from signer.adapters.evm_rpc.chain_view import EvmChainView
 from signer.adapters.evm_rpc.holdings import EvmHoldings
 from signer.adapters.evm_rpc.pool_quote import PoolQuote
-from signer.adapters.evm_rpc.transport import JsonRpc
+from signer.adapters.json_rpc.transport import JsonRpc
 from signer.adapters.metrics.calls import CallMetrics
 from signer.adapters.policy_file import PolicyFile
 from signer.adapters.policy_signature_file import PolicySignatureFile

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from signer.adapters.dev_key.backend import DevKey, DevKeyBackend
 from signer.adapters.evm_rpc.chain_view import EvmChainView
-from signer.adapters.evm_rpc.transport import JsonRpc
+from signer.adapters.json_rpc.transport import JsonRpc
 from signer.adapters.policy_file import PolicyFile
 from signer.adapters.policy_signature_file import PolicySignatureFile
 from signer.adapters.sqlite.inspect import inspect

@@ -16,7 +16,7 @@ from signer.adapters.evm_rpc.broadcast import EvmBroadcaster
 from signer.adapters.evm_rpc.chain_view import EvmChainView
 from signer.adapters.evm_rpc.holdings import EvmHoldings
 from signer.adapters.evm_rpc.pool_quote import PoolQuote
-from signer.adapters.evm_rpc.transport import JsonRpc
+from signer.adapters.json_rpc.transport import JsonRpc
 from signer.adapters.pki.dev_pki import ADMIN_URI, TRADER_URI, write_dev_pki
 from signer.adapters.policy_file import PolicyFile
 from signer.adapters.sqlite import SqliteLedger

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from signer.adapters.evm_rpc.transport import Json
+from signer.adapters.json_rpc.transport import Json
 
 Answer = Callable[[dict[str, Json]], Awaitable[web.StreamResponse]]
 

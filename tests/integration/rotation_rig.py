@@ -13,7 +13,7 @@ from signer.adapters.evm_rpc.broadcast import EvmBroadcaster
 from signer.adapters.evm_rpc.chain_view import EvmChainView
 from signer.adapters.evm_rpc.holdings import EvmHoldings
 from signer.adapters.evm_rpc.pool_quote import PoolQuote
-from signer.adapters.evm_rpc.transport import JsonRpc
+from signer.adapters.json_rpc.transport import JsonRpc
 from signer.adapters.sqlite import SqliteLedger
 from signer.adapters.system_clock import SystemClock
 from signer.decode.evm.erc20 import approve_call

@@ -7,7 +7,7 @@ import pytest
 
 from signer.adapters.evm_rpc.chain_view import EvmChainView
 from signer.adapters.evm_rpc.pool_quote import GET_AMOUNTS_OUT, QUOTE_PATH, QUOTE_SINGLE, PoolQuote
-from signer.adapters.evm_rpc.transport import JsonRpc
+from signer.adapters.json_rpc.transport import JsonRpc
 from signer.adapters.system_clock import SystemClock
 from signer.decode.evm.keccak import keccak256
 from signer.domain.accounts import Address

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from signer.adapters.evm_rpc.chain_view import EvmChainView
 from signer.adapters.evm_rpc.pool_quote import PoolQuote
-from signer.adapters.evm_rpc.transport import Json, JsonRpc
+from signer.adapters.json_rpc.transport import Json, JsonRpc
 from signer.domain.accounts import Address
 from signer.domain.errors import ConfigurationError, UnavailableError
 from signer.domain.reasons import FailReason

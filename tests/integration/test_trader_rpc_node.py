@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from signer.adapters.evm_rpc.transport import Json
+from signer.adapters.json_rpc.transport import Json
 from tests.fakes.json_rpc_node import FakeNode, fake_node, text
 from trader.adapters.evm_rpc.errors import BusyError, NonsenseError, NotSentError, RpcRefusedError
 from trader.adapters.evm_rpc.transport import JsonRpc

@@ -1,6 +1,6 @@
 """Broadcasting over JSON-RPC. The bytes appear in no error and no log."""
 
-from signer.adapters.evm_rpc.transport import JsonRpc, RpcError
+from signer.adapters.json_rpc.transport import JsonRpc, RpcError
 from signer.domain.transactions import SignedBytes
 
 _HAD_IT = ("already known", "already imported", "known transaction")

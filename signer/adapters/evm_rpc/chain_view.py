@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from signer.adapters.evm_rpc.hexadecimal import block_or_transaction_hash, quantity
 from signer.adapters.evm_rpc.single_flight import SingleFlight
-from signer.adapters.evm_rpc.transport import Json, JsonRpc, RpcError
+from signer.adapters.json_rpc.transport import Json, JsonRpc, RpcError
 from signer.domain.accounts import Address
 from signer.domain.chain import Head, Receipt
 from signer.domain.errors import UnavailableError

@@ -2,7 +2,7 @@
 
 import re
 
-from signer.adapters.evm_rpc.transport import Json
+from signer.adapters.json_rpc.transport import Json
 
 _QUANTITY = re.compile(r"0x(0|[1-9a-f][0-9a-f]{0,63})")
 _DATA = re.compile(r"0x([0-9a-f]{2})*")

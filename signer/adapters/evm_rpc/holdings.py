@@ -2,7 +2,7 @@
 
 from signer.adapters.evm_rpc.hexadecimal import data as hex_data
 from signer.adapters.evm_rpc.hexadecimal import quantity
-from signer.adapters.evm_rpc.transport import Json, JsonRpc, RpcError
+from signer.adapters.json_rpc.transport import Json, JsonRpc, RpcError
 from signer.domain.accounts import Address
 from signer.domain.errors import UnavailableError
 from signer.domain.reasons import FailReason

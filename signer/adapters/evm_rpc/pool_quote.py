@@ -10,7 +10,7 @@ from eth_abi.abi import encode
 
 from signer.adapters.evm_rpc.hexadecimal import data
 from signer.adapters.evm_rpc.single_flight import SingleFlight
-from signer.adapters.evm_rpc.transport import Json, JsonRpc, RpcError
+from signer.adapters.json_rpc.transport import Json, JsonRpc, RpcError
 from signer.domain.accounts import Address
 from signer.domain.actions import Swap, SwapVenue
 from signer.domain.chain import Head, ReferenceQuote

@@ -24,7 +24,7 @@ _MAX_QUOTED = 200
 
 
 class RpcError(Exception):
-    """The node understood the question and said no. Never leaves this package."""
+    """The node understood the question and said no. Never leaves the adapters."""
 
     def __init__(self, method: str, code: int, message: str, data: str) -> None:
         super().__init__(f"{method}: {code} {message}")

@@ -1,0 +1,1 @@
+"""JSON-RPC over HTTP, for whatever chain: one question, one answer."""
