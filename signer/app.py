@@ -209,6 +209,7 @@ async def serving(
         ) as listening:
             yield listening
     finally:
+        services.approvals.close()  # what waits for a person would hold the drain up
         await services.replay.drain()
         following.cancel()
         with contextlib.suppress(asyncio.CancelledError):

@@ -72,6 +72,7 @@ def _trezor(settings: Settings, device: TrezorSettings) -> TrezorBackend:
         if each.trezor is not None and each.trezor.device == device.name
     ]
     pinned = TrezorDevice(
+        name=device.name,
         where=device.where,
         lock_file=device.lock_file,
         fingerprint=None if device.fingerprint is None else bytes.fromhex(device.fingerprint),

@@ -13,6 +13,8 @@ from signer.api.use_cases import SignerUseCases
 from signer.domain.decisions import Denied
 from signer.domain.errors import InvalidRequestError
 from signer.domain.events import TransactionEvent
+from signer.service.accounts import AccountView
+from signer.service.approvals.approval import ApprovalView
 from signer.service.clients import Client
 
 SERVICE = "airlock.signer.v1.Signer"
@@ -119,7 +121,10 @@ class _SignerHandlers:
         after = fields.cursor_or_now(request.after_cursor)
         async with aclosing(self._do.watch_transactions(client, account, after)) as changes:
             async for change in changes:
-                if isinstance(change, TransactionEvent):
-                    yield answers.event(change)
-                else:
-                    yield answers.account_change(change)
+                match change:
+                    case TransactionEvent():
+                        yield answers.event(change)
+                    case ApprovalView():
+                        yield answers.phase(change)
+                    case AccountView():
+                        yield answers.account_change(change)

@@ -11,6 +11,7 @@ from signer.domain.records import TransactionRecord
 from signer.domain.requests import EvaluateRequest, FeeBumpRequest, SignRequest
 from signer.domain.transactions import IdempotencyKey, TransactionId
 from signer.ports.audit import AuditReport
+from signer.service.cancel_transaction import GivenUp
 from signer.service.clients import Client
 from signer.service.evaluate import Evaluation
 from signer.service.get_budget import Budget
@@ -22,6 +23,9 @@ from signer.service.watch_transactions import Change
 
 SignEvmTransaction: TypeAlias = Callable[[Client, SignRequest], Awaitable[TransactionRecord | Denied]]
 TakeOverNonce: TypeAlias = Callable[[Client, FeeBumpRequest], Awaitable[TransactionRecord | Denied]]
+CancelTransaction: TypeAlias = Callable[
+    [Client, FeeBumpRequest], Awaitable[TransactionRecord | Denied | GivenUp]
+]
 
 
 class GetTransaction(Protocol):
@@ -67,7 +71,7 @@ class SignerUseCases:
     sign_evm_transaction: SignEvmTransaction
     evaluate: Callable[[Client, EvaluateRequest], Awaitable[Evaluation]]
     replace_transaction: TakeOverNonce
-    cancel_transaction: TakeOverNonce
+    cancel_transaction: CancelTransaction
     report_broadcast: Callable[[Client, TransactionId, str], Awaitable[TransactionRecord]]
     get_transaction: GetTransaction
     get_budget: Callable[[Client, AccountId], Awaitable[Budget]]

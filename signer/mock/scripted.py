@@ -7,7 +7,6 @@ from typing import TypeVar, assert_never
 from signer.domain.decisions import Denied, Violation
 from signer.domain.errors import PreconditionError, UnavailableError
 from signer.domain.reasons import DenyReason, FailReason
-from signer.domain.records import TransactionRecord
 from signer.mock.cuttable_wire import CuttableWire
 from signer.mock.script import (
     AwaitApproval,
@@ -23,15 +22,18 @@ from signer.mock.script import (
 from signer.service.clients import Client
 
 Request = TypeVar("Request")
-Signing = Callable[[Client, Request], Awaitable[TransactionRecord | Denied]]
+Answer = TypeVar("Answer")
+Signing = Callable[[Client, Request], Awaitable[Answer | Denied]]
 
 _MS_PER_S = 1_000
 
 
-def scripted(inner: "Signing[Request]", script: Script, wire: CuttableWire) -> "Signing[Request]":
+def scripted(
+    inner: "Signing[Request, Answer]", script: Script, wire: CuttableWire
+) -> "Signing[Request, Answer]":
     """Wrap a use case that signs."""
 
-    async def sign(client: Client, request: Request) -> TransactionRecord | Denied:
+    async def sign(client: Client, request: Request) -> Answer | Denied:
         step = script.take()
         match step:
             case Sign():

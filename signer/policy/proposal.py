@@ -17,7 +17,9 @@ class Proposal:
     """One transaction to be judged, with the moment and the chain as the signer sees them.
 
     `quotes` are the references for a swap (empty for everything else), `usage` the rolling amounts of the
-    account. `charges` is the worst that the transaction takes from the rolling limits.
+    account. `charges` is the worst that the transaction takes from the rolling limits. `attended`: a person
+    confirms the signature. `asked_at` is when the client asked, which only a person's time makes another
+    moment than `now`.
     """
 
     account: AccountId
@@ -28,6 +30,8 @@ class Proposal:
     quotes: tuple[ReferenceQuote, ...]
     usage: Usage
     now: UnixMs
+    asked_at: UnixMs
+    attended: bool = False
 
     charges: tuple[Charge, ...] = field(init=False, repr=False, compare=False)
 

@@ -1,9 +1,11 @@
-"""What a device with a person before it tells while it signs."""
+"""What a device with a person before it tells while it signs, and when it is looked at."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
+
+from signer.domain.reasons import FailReason
 
 
 class DevicePhase(StrEnum):
@@ -25,3 +27,30 @@ class DeviceProgress:
 
 Watch: TypeAlias = Callable[[DeviceProgress], None]
 """Told in the event loop, in order. Must not block or raise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screen:
+    """One screen as the device will show it: its heading, and its text without line breaks."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceStatus:
+    """A device as it is now.
+
+    `state` is "gone", "idle", "reviewing" or "draining". `reason` and `message` say why it takes no request
+    now and what to do; None and empty when it is `ready`. `detail` is for people: model, firmware,
+    application.
+    """
+
+    name: str
+    kind: str
+    state: str
+    ready: bool
+    reason: FailReason | None = None
+    message: str = ""
+    detail: str = ""
+    waiting: int = 0

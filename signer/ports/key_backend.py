@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from signer.domain.accounts import AccountId
 from signer.domain.transactions import EvmSignature, UnsignedEvmTransaction
-from signer.ports.device import Watch
+from signer.ports.device import DeviceStatus, Screen, Watch
 
 
 class KeyBackend(Protocol):
@@ -57,6 +57,27 @@ class AttendedBackend(KeyBackend, Protocol):
     where the wire allows it; a signature that comes later than its call is destroyed.
     """
 
+    @property
+    def device(self) -> str:
+        """Name of the device in the settings."""
+        ...
+
+    @property
+    def approval_timeout_ms(self) -> int:
+        """How long a person may take for one request."""
+        ...
+
     def attended(self, watch: Watch) -> KeyBackend:
         """The same backend, telling `watch` how far each of its signatures is."""
+        ...
+
+    def screens(self, account: AccountId, transaction: UnsignedEvmTransaction) -> tuple[Screen, ...]:
+        """What the device will show for this transaction, in its order and words. Asks nobody."""
+        ...
+
+    async def look(self, account: AccountId) -> DeviceStatus:
+        """How the device is now, as a request of this account would find it.
+
+        Shows nothing to the person (no PIN screen either), never waits behind one, raises nothing.
+        """
         ...

@@ -6,7 +6,7 @@ A pause takes effect before it is answered.
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from signer.domain.accounts import Account, AccountId, AccountState, evm_chain_id
 from signer.domain.errors import BrokenError, NotFoundError, PreconditionError
@@ -16,7 +16,7 @@ from signer.ports.broadcaster import Broadcaster
 from signer.ports.chain_view import ChainView
 from signer.ports.clock import Clock
 from signer.ports.holdings import Holdings
-from signer.ports.key_backend import KeyBackend
+from signer.ports.key_backend import AttendedBackend, KeyBackend
 from signer.ports.ledger import AccountStatus, Ledger
 from signer.ports.price_reference import PriceReference
 
@@ -33,6 +33,13 @@ class Binding:
     references: tuple[PriceReference, ...]
     holdings: Holdings | None = None
     broadcaster: Broadcaster | None = None
+    device: AttendedBackend | None = field(init=False)
+    """The backend again, when a person stands before it: asked once, since looking at a protocol is slow."""
+
+    def __post_init__(self) -> None:
+        """See whether somebody confirms."""
+        attended = self.backend if isinstance(self.backend, AttendedBackend) else None
+        object.__setattr__(self, "device", attended)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,8 @@
 from signer.domain.accounts import AccountId, AccountState
 from signer.ports.audit import Audit
 from signer.ports.clock import Clock
-from signer.service.accounts import Accounts
+from signer.service.accounts import Accounts, not_signing
+from signer.service.approvals.approvals import Approvals
 from signer.service.clients import Client, Role
 from signer.service.path.record import operator_act
 from signer.service.policies import Policies
@@ -12,8 +13,11 @@ from signer.service.policies import Policies
 class Pause:
     """Stops signing."""
 
-    def __init__(self, *, accounts: Accounts, policies: Policies, audit: Audit, clock: Clock) -> None:
+    def __init__(
+        self, *, accounts: Accounts, approvals: Approvals, policies: Policies, audit: Audit, clock: Clock
+    ) -> None:
         self._accounts = accounts
+        self._approvals = approvals
         self._policies = policies
         self._audit = audit
         self._clock = clock
@@ -22,7 +26,9 @@ class Pause:
         """Pause one account, or all with None; returns those that are paused now."""
         client.require_role(Role.ADMIN, "Pause")
         for each in self._accounts.chosen(account):
-            await self._accounts.pause(each, reason or "paused by an operator")
+            why = reason or "paused by an operator"
+            await self._accounts.pause(each, why)
+            self._approvals.end_all_of(each, not_signing(each, AccountState.PAUSED, why))
         # Stopping must work even when the trail does not: it is written after the pause has taken effect.
         await self._audit.append(
             operator_act(

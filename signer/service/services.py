@@ -12,13 +12,16 @@ from signer.ports.clock import Clock
 from signer.ports.events import EventLog
 from signer.ports.ledger import Ledger
 from signer.service.accounts import Accounts, Binding
-from signer.service.cancel_transaction import CANCELLATION
+from signer.service.approvals.approvals import Approvals
+from signer.service.approvals.briefing import Briefing
+from signer.service.cancel_transaction import CANCELLATION, CancelTransaction
 from signer.service.clients import Client
 from signer.service.evaluate import Evaluate
 from signer.service.follow_chain import FollowChain
 from signer.service.get_budget import GetBudget
 from signer.service.get_transaction import GetTransaction
 from signer.service.list_accounts import ListAccounts
+from signer.service.path.attend import Attend
 from signer.service.path.conclude import Conclude
 from signer.service.path.gather import Gather
 from signer.service.path.judge import Judge
@@ -63,16 +66,17 @@ class Ports:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """One instance of each use case; `replay` is what a shutdown drains."""
+    """One instance of each use case; `replay` is what a shutdown drains, after it has closed `approvals`."""
 
     accounts: Accounts
+    approvals: Approvals
     replay: Replay
     follow_chain: FollowChain
     list_accounts: ListAccounts
     evaluate: Evaluate
     sign_evm_transaction: SignEvmTransaction
     replace_transaction: TakeOverNonce
-    cancel_transaction: TakeOverNonce
+    cancel_transaction: CancelTransaction
     report_broadcast: ReportBroadcast
     get_transaction: GetTransaction
     get_budget: GetBudget
@@ -93,13 +97,23 @@ def wire(ports: Ports) -> Services:
     judge = Judge(policies=policies, gather=Gather(accounts=accounts, clock=clock), ledger=ledger)
     sign = Sign(accounts=accounts, ledger=ledger, audit=audit, clock=clock, limits=ports.sign_limits)
     conclude = Conclude(ledger=ledger, audit=audit, clock=clock, sign=sign, new_id=ports.new_id)
+    approvals = Approvals(clock=clock)
+    attend = Attend(
+        accounts=accounts,
+        approvals=approvals,
+        briefing=Briefing(accounts=accounts, ledger=ledger),
+        conclude=conclude,
+        new_id=ports.new_id,
+        clock=clock,
+        log=ports.log,
+    )
     replacing, cancelling = (
         TakeOverNonce(
             takeover=takeover,
             accounts=accounts,
             policies=policies,
             replay=replay,
-            conclude=conclude,
+            attend=attend,
             ledger=ledger,
         )
         for takeover in (REPLACEMENT, CANCELLATION)
@@ -112,7 +126,7 @@ def wire(ports: Ports) -> Services:
         policies=policies,
         positions=Positions(accounts=accounts, ledger=ledger, clock=clock, patience=ports.patience),
         replay=replay,
-        conclude=conclude,
+        attend=attend,
         ledger=ledger,
         clock=clock,
         log=ports.log,
@@ -129,6 +143,7 @@ def wire(ports: Ports) -> Services:
     )
     return Services(
         accounts=accounts,
+        approvals=approvals,
         replay=replay,
         follow_chain=FollowChain(
             accounts=accounts,
@@ -140,16 +155,14 @@ def wire(ports: Ports) -> Services:
         ),
         list_accounts=ListAccounts(accounts=accounts),
         evaluate=Evaluate(accounts=accounts, judge=judge),
-        sign_evm_transaction=SignEvmTransaction(
-            accounts=accounts, replay=replay, judge=judge, conclude=conclude
-        ),
+        sign_evm_transaction=SignEvmTransaction(accounts=accounts, replay=replay, judge=judge, attend=attend),
         replace_transaction=replacing,
-        cancel_transaction=cancelling,
+        cancel_transaction=CancelTransaction(approvals=approvals, cancelling=cancelling, ledger=ledger),
         report_broadcast=ReportBroadcast(ledger=ledger, clock=clock),
         get_transaction=GetTransaction(ledger=ledger),
         get_budget=GetBudget(policies=policies, ledger=ledger, clock=clock),
-        watch_transactions=WatchTransactions(accounts=accounts, ledger=ledger),
-        pause=Pause(accounts=accounts, policies=policies, audit=audit, clock=clock),
+        watch_transactions=WatchTransactions(accounts=accounts, ledger=ledger, approvals=approvals),
+        pause=Pause(accounts=accounts, approvals=approvals, policies=policies, audit=audit, clock=clock),
         resume=Resume(accounts=accounts, policies=policies, audit=audit, clock=clock),
         reload_policy=ReloadPolicy(policies=policies, audit=audit, clock=clock, log=ports.log),
         reconcile_nonces=ReconcileNonces(

@@ -9,9 +9,11 @@ from signer.domain.decisions import Denied
 from signer.domain.records import TransactionRecord
 from signer.domain.requests import SignRequest
 from signer.domain.slots import TransactionKind
+from signer.domain.time import UnixMs
 from signer.service.accounts import Accounts
 from signer.service.clients import Client
-from signer.service.path.conclude import Case, Conclude
+from signer.service.path.attend import Attend
+from signer.service.path.conclude import Case
 from signer.service.path.judge import Judge
 from signer.service.path.replay import Replay
 
@@ -21,11 +23,11 @@ METHOD = "SignEvmTransaction"
 class SignEvmTransaction:
     """Signs one transaction on a fresh nonce."""
 
-    def __init__(self, *, accounts: Accounts, replay: Replay, judge: Judge, conclude: Conclude) -> None:
+    def __init__(self, *, accounts: Accounts, replay: Replay, judge: Judge, attend: Attend) -> None:
         self._accounts = accounts
         self._replay = replay
         self._judge = judge
-        self._conclude = conclude
+        self._attend = attend
 
     async def __call__(self, client: Client, request: SignRequest) -> TransactionRecord | Denied:
         """Signed record, or the denial. The same key and content give the same record for ever."""
@@ -36,24 +38,31 @@ class SignEvmTransaction:
     async def _work(self, client: Client, request: SignRequest) -> TransactionRecord | Denied:
         await self._accounts.ensure_open(request.account)
         self._accounts.require_signing(request.account)
-        judgement = await self._judge(request.account, request.payload, request.claim, with_usage=False)
-        return await self._conclude(
-            Case(
-                method=METHOD,
-                client=client.name,
-                idempotency_key=request.idempotency_key,
-                request_digest=request.request_digest,
-                account=request.account,
-                kind=TransactionKind.ORIGINAL,
-                replaces=None,
-                payload=request.payload,
-                action=judgement.action,
-                policy=judgement.policy,
-                decision=judgement.decision,
-                recheck=partial(self._recheck, request),
-            )
+        return await self._attend(request.account, partial(self._case, client, request))
+
+    async def _case(self, client: Client, request: SignRequest, asked_at: UnixMs | None) -> Case:
+        judgement = await self._judge(
+            request.account, request.payload, request.claim, with_usage=False, asked_at=asked_at
+        )
+        return Case(
+            method=METHOD,
+            client=client.name,
+            idempotency_key=request.idempotency_key,
+            request_digest=request.request_digest,
+            account=request.account,
+            kind=TransactionKind.ORIGINAL,
+            replaces=None,
+            payload=request.payload,
+            action=judgement.action,
+            policy=judgement.policy,
+            decision=judgement.decision,
+            recheck=partial(self._recheck, request, asked_at),
+            claim=request.claim,
+            quotes=judgement.quotes,
         )
 
-    async def _recheck(self, request: SignRequest) -> Denied | None:
-        again = await self._judge(request.account, request.payload, request.claim, with_usage=False)
+    async def _recheck(self, request: SignRequest, asked_at: UnixMs | None) -> Denied | None:
+        again = await self._judge(
+            request.account, request.payload, request.claim, with_usage=False, asked_at=asked_at
+        )
         return again.decision if isinstance(again.decision, Denied) else None

@@ -12,13 +12,15 @@ from signer.domain.records import TransactionRecord
 from signer.domain.requests import FeeBumpRequest
 from signer.domain.rotation import ROTATION_CLIENT, Use
 from signer.domain.slots import TransactionKind
+from signer.domain.time import UnixMs
 from signer.domain.transactions import EvmPayload
 from signer.policy.model import Policy
 from signer.ports.ledger import Ledger
 from signer.service.accounts import Accounts
 from signer.service.clients import Client
 from signer.service.get_transaction import visible_transaction
-from signer.service.path.conclude import Case, Conclude
+from signer.service.path.attend import Attend
+from signer.service.path.conclude import Case
 from signer.service.path.replay import Replay
 from signer.service.path.understand import understand
 from signer.service.policies import Policies
@@ -47,14 +49,14 @@ class TakeOverNonce:
         accounts: Accounts,
         policies: Policies,
         replay: Replay,
-        conclude: Conclude,
+        attend: Attend,
         ledger: Ledger,
     ) -> None:
         self._takeover = takeover
         self._accounts = accounts
         self._policies = policies
         self._replay = replay
-        self._conclude = conclude
+        self._attend = attend
         self._ledger = ledger
 
     async def __call__(self, client: Client, request: FeeBumpRequest) -> TransactionRecord | Denied:
@@ -74,23 +76,26 @@ class TakeOverNonce:
     ) -> TransactionRecord | Denied:
         await self._accounts.ensure_open(earlier.account)
         self._accounts.require_signing(earlier.account, Use.IN_FLIGHT)
+        return await self._attend(earlier.account, partial(self._case, client, request, earlier))
+
+    async def _case(
+        self, client: Client, request: FeeBumpRequest, earlier: TransactionRecord, _asked_at: UnixMs | None
+    ) -> Case:
         policy = self._policies.current
         payload = self._takeover.payload(earlier, request)
-        return await self._conclude(
-            Case(
-                method=self._takeover.method,
-                client=client.name,
-                idempotency_key=request.idempotency_key,
-                request_digest=request.request_digest,
-                account=earlier.account,
-                kind=self._takeover.kind,
-                replaces=earlier.id,
-                payload=payload,
-                action=understand(policy, earlier.account, payload),
-                policy=policy,
-                decision=self._judge(policy, earlier, payload),
-                recheck=partial(self._recheck, earlier, payload),
-            )
+        return Case(
+            method=self._takeover.method,
+            client=client.name,
+            idempotency_key=request.idempotency_key,
+            request_digest=request.request_digest,
+            account=earlier.account,
+            kind=self._takeover.kind,
+            replaces=earlier.id,
+            payload=payload,
+            action=understand(policy, earlier.account, payload),
+            policy=policy,
+            decision=self._judge(policy, earlier, payload),
+            recheck=partial(self._recheck, earlier, payload),
         )
 
     def _judge(self, policy: Policy, earlier: TransactionRecord, payload: EvmPayload) -> Decision:

@@ -13,6 +13,7 @@ from signer.domain.accounts import parse_account_id, parse_address, parse_chain
 GRANTABLE_METHODS = frozenset(
     {
         "ListAccounts",
+        "ChooseAccount",
         "SignEvmTransaction",
         "SignSolanaTransaction",
         "Evaluate",

@@ -135,6 +135,7 @@ def proposal(action: Action | NotUnderstood = SWAP, claim: Claim | None = None) 
         quotes=(QUOTE,) if isinstance(action, Swap) else (),
         usage={},
         now=NOW,
+        asked_at=NOW,
     )
 
 

@@ -145,6 +145,12 @@ class SignerService(signer_pb2_grpc.SignerServicer):
         return signer_pb2.GetBudgetResponse()
 
     @override
+    async def ChooseAccount(
+        self, request: signer_pb2.ChooseAccountRequest, context: "Context"
+    ) -> signer_pb2.ChooseAccountResponse:
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "not here")
+
+    @override
     async def SignSolanaTransaction(
         self, request: signer_pb2.SignSolanaTransactionRequest, context: "Context"
     ) -> signer_pb2.SignSolanaTransactionResponse:

@@ -21,7 +21,7 @@ from signer.domain.accounts import AccountId, chain_of, evm_chain_id, is_evm
 from signer.domain.errors import BrokenError, ConfigurationError, PreconditionError
 from signer.domain.reasons import FailReason
 from signer.domain.transactions import EvmSignature, UnsignedEvmTransaction
-from signer.ports.device import Watch
+from signer.ports.device import DeviceStatus, Screen, Watch
 from signer.ports.events import EventLog
 
 T = TypeVar("T")
@@ -65,9 +65,9 @@ class LedgerBackend:
     ) -> None:
         """Raises ConfigurationError for a path or a place that cannot be."""
         self._keys: Mapping[AccountId, Key] = {each.account: _key(each) for each in keys}
-        session = LedgerSession(
-            opener(device.where), name=device.name, patience=patience or Patience(), log=log
-        )
+        self._place = device
+        self._patience = patience or Patience()
+        session = LedgerSession(opener(device.where), name=device.name, patience=self._patience, log=log)
         self._owner = DeviceOwner(session, name=device.name, lock_file=device.lock_file)
 
     @property
@@ -113,6 +113,29 @@ class LedgerBackend:
         """Sign, and tell `watch` how far it is."""
         request = solana.signing_request(self._key(account, evm=False), message)
         return await self._run(lambda session, ticket: session.sign(request, ticket), watch)
+
+    @property
+    def device(self) -> str:
+        """Name of the device in the settings."""
+        return self._place.name
+
+    @property
+    def approval_timeout_ms(self) -> int:
+        """How long a person may take for one request."""
+        return self._patience.approval_ms
+
+    def screens(self, account: AccountId, transaction: UnsignedEvmTransaction) -> tuple[Screen, ...]:
+        """What the device will show."""
+        request = ethereum.signing_request(self._key(account, evm=True), transaction)
+        title, _, text = request.shown.partition(" ")
+        return (Screen(title=title, text=text),)
+
+    async def look(self, account: AccountId) -> DeviceStatus:
+        """How the device is, by what is known of it."""
+        self._key(account)
+        return DeviceStatus(
+            name=self.device, kind=self.name, state=self.state, ready=True, waiting=self._owner.pending
+        )
 
     def attended(self, watch: Watch) -> "AttendedLedger":
         """The same device, for one request whose progress somebody watches."""

@@ -16,7 +16,7 @@ from signer.domain.accounts import AccountId, chain_of, evm_chain_id
 from signer.domain.errors import BrokenError, PreconditionError
 from signer.domain.reasons import FailReason
 from signer.domain.transactions import EvmSignature, UnsignedEvmTransaction
-from signer.ports.device import DevicePhase, DeviceProgress, Watch
+from signer.ports.device import DevicePhase, DeviceProgress, DeviceStatus, Screen, Watch
 from signer.ports.key_backend import KeyBackend
 
 T = TypeVar("T")
@@ -41,6 +41,7 @@ class TrezorBackend:
         self._keys = {key.account: key for key in keys}
         for key in self._keys.values():
             _ = key.steps
+        self._device = device
         self._where = device.where
         session = TrezorSession(device, find or finder(device.where))
         self._owner = DeviceOwner(session, name=f"the Trezor at {device.where}", lock_file=device.lock_file)
@@ -75,6 +76,28 @@ class TrezorBackend:
     async def sign_solana(self, account: AccountId, message: bytes) -> bytes:
         """Sign when the person confirms on the device."""
         return await self.sign_solana_watched(account, message, None)
+
+    @property
+    def device(self) -> str:
+        """Name of the device in the settings."""
+        return self._device.name or self._device.where
+
+    @property
+    def approval_timeout_ms(self) -> int:
+        """How long a person may take for one request."""
+        return self._device.approval_ms
+
+    def screens(self, account: AccountId, transaction: UnsignedEvmTransaction) -> tuple[Screen, ...]:
+        """What the device will show."""
+        self._key(account)
+        return (Screen(title="To", text=transaction.payload.to),)
+
+    async def look(self, account: AccountId) -> DeviceStatus:
+        """How the device is, by what is known of it."""
+        self._key(account)
+        return DeviceStatus(
+            name=self.device, kind=self.name, state=self.state, ready=True, waiting=self._owner.pending
+        )
 
     def attended(self, watch: Watch) -> KeyBackend:
         """The same backend, telling `watch` how far each of its signatures is."""

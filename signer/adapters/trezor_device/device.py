@@ -32,6 +32,7 @@ class TrezorDevice:
 
     where: str
     lock_file: Path
+    name: str = ""
     fingerprint: bytes | None = None
     allow_udp: bool = False
     passphrase_on_device: bool = False

@@ -15,8 +15,11 @@ from signer.domain.reasons import FailReason
 from signer.domain.records import TransactionRecord
 from signer.domain.slots import SlotState, TransactionKind
 from signer.domain.transactions import SignedBytes
+from signer.ports.device import DevicePhase
 from signer.ports.ledger import LimitUse
 from signer.service.accounts import AccountView
+from signer.service.approvals.approval import ApprovalView
+from signer.service.cancel_transaction import GivenUp
 from signer.service.evaluate import Evaluation
 from signer.service.get_budget import Budget
 from signer.service.list_accounts import GrantedAccount
@@ -68,8 +71,10 @@ def replaced(record: TransactionRecord) -> signer_pb2.ReplaceTransactionResponse
     )
 
 
-def cancelled(record: TransactionRecord) -> signer_pb2.CancelTransactionResponse:
+def cancelled(record: TransactionRecord | GivenUp) -> signer_pb2.CancelTransactionResponse:
     """Answer of CancelTransaction."""
+    if isinstance(record, GivenUp):
+        return signer_pb2.CancelTransactionResponse(transaction_id=record.transaction)
     bytes_ = signed_bytes(record)
     return signer_pb2.CancelTransactionResponse(
         transaction_id=record.id,
@@ -176,6 +181,34 @@ def event(change: TransactionEvent) -> signer_pb2.WatchTransactionsResponse:
         previous_state=types_pb2.SLOT_STATE_UNSPECIFIED
         if change.previous is None
         else SLOT_STATES[change.previous],
+    )
+
+
+PHASES = {
+    DevicePhase.QUEUED: signer_pb2.WatchTransactionsResponse.DEVICE_PHASE_QUEUED,
+    DevicePhase.WAITING_FOR_CONFIRMATION: (
+        signer_pb2.WatchTransactionsResponse.DEVICE_PHASE_WAITING_FOR_CONFIRMATION
+    ),
+    DevicePhase.CONFIRMED: signer_pb2.WatchTransactionsResponse.DEVICE_PHASE_CONFIRMED,
+    DevicePhase.ENDED: signer_pb2.WatchTransactionsResponse.DEVICE_PHASE_ENDED,
+}
+
+
+def phase(view: ApprovalView) -> signer_pb2.WatchTransactionsResponse:
+    """How far a person is with a request. Carries no cursor: the ledger's log has what comes of it."""
+    wanted = view.wanted
+    return signer_pb2.WatchTransactionsResponse(
+        transaction=types_pb2.TransactionRecord(
+            transaction_id=wanted.id,
+            account=spelled(wanted.account),
+            nonce=view.nonce or 0,
+            kind=KINDS[wanted.kind],
+            state=types_pb2.SLOT_STATE_UNSPECIFIED if view.nonce is None else types_pb2.SLOT_STATE_RESERVED,
+            idempotency_key=wanted.idempotency_key,
+            policy_hash=wanted.policy_hash,
+        ),
+        device_phase=PHASES[view.phase],
+        device_message=view.message,
     )
 
 

@@ -15,10 +15,14 @@ FUTURE_MS = 2 * MS_PER_S
 
 
 def quote_age(account: AccountPolicy, proposal: Proposal) -> Iterator[Violation]:
-    """Judge when the client says that it quoted."""
+    """Judge when the client says that it quoted.
+
+    By the moment in which it asked: the time that a person takes is no fault of the quote, and the prices
+    of now are compared all the same.
+    """
     if not (isinstance(proposal.action, Swap) and isinstance(proposal.claim, SwapClaim)):
         return
-    age_ms = proposal.now - proposal.claim.quote_time
+    age_ms = proposal.asked_at - proposal.claim.quote_time
     limit_ms = account.max_quote_age_s * MS_PER_S
     if not -FUTURE_MS <= age_ms <= limit_ms:
         yield Violation(

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from signer.domain.accounts import AccountId, chain_of, evm_chain_id
 from signer.domain.actions import Action, DrainAction, NotUnderstood
+from signer.domain.chain import ReferenceQuote
+from signer.domain.claims import Claim
 from signer.domain.decisions import Approved, Decision, Denied
 from signer.domain.records import TransactionRecord
 from signer.domain.slots import TransactionKind
@@ -16,6 +18,7 @@ from signer.policy.model import Policy
 from signer.ports.audit import Audit
 from signer.ports.clock import Clock
 from signer.ports.ledger import Ledger, Reservation
+from signer.service.approvals.approval import Approval
 from signer.service.path import record
 from signer.service.path.reserve import reserve
 from signer.service.path.sign import Recheck, Sign
@@ -23,7 +26,10 @@ from signer.service.path.sign import Recheck, Sign
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A request with its verdict. `recheck` judges it again when the signature took long."""
+    """A request with its verdict. `recheck` judges it again when the signature took long.
+
+    `claim` and `quotes` are those of a trade, for a person who confirms it.
+    """
 
     method: str
     client: ClientName
@@ -37,6 +43,8 @@ class Case:
     policy: Policy
     decision: Decision
     recheck: Recheck
+    claim: Claim | None = None
+    quotes: tuple[ReferenceQuote, ...] = ()
 
 
 class Conclude:
@@ -51,13 +59,16 @@ class Conclude:
         self._sign = sign
         self._new_id = new_id
 
-    async def __call__(self, case: Case) -> TransactionRecord | Denied:
-        """Signed record, or the denial: the policy's, that of the rolling limits, or that of a recheck."""
+    async def __call__(self, case: Case, approval: Approval | None = None) -> TransactionRecord | Denied:
+        """Signed record, or the denial: the policy's, that of the rolling limits, or that of a recheck.
+
+        `approval` is there when a person confirms; its turn has come.
+        """
         if isinstance(case.decision, Denied):
-            return await self._refuse(case, case.decision)
-        slot = await reserve(self._ledger, self._reservation(case, case.decision))
+            return await self.refuse(case, case.decision)
+        slot = await reserve(self._ledger, self._reservation(case, case.decision, approval))
         if isinstance(slot, Denied):
-            return await self._refuse(case, slot)
+            return await self.refuse(case, slot)
         entry = record.approved(
             method=case.method,
             record=slot,
@@ -65,12 +76,12 @@ class Conclude:
             rules=case.decision.trace,
             at=self._clock.now(),
         )
-        signed = await self._sign(slot, entry, case.recheck)
-        return await self._refuse(case, signed) if isinstance(signed, Denied) else signed
+        signed = await self._sign(slot, entry, case.recheck, approval)
+        return await self.refuse(case, signed) if isinstance(signed, Denied) else signed
 
-    def _reservation(self, case: Case, approved: Approved) -> Reservation:
+    def _reservation(self, case: Case, approved: Approved, approval: Approval | None) -> Reservation:
         return Reservation(
-            id=self._new_id(),
+            id=self._new_id() if approval is None else approval.wanted.id,
             account=case.account,
             client=case.client,
             idempotency_key=case.idempotency_key,
@@ -85,7 +96,8 @@ class Conclude:
             now=self._clock.now(),
         )
 
-    async def _refuse(self, case: Case, verdict: Denied) -> Denied:
+    async def refuse(self, case: Case, verdict: Denied) -> Denied:
+        """Record a denial and return it."""
         await self._audit.append(
             record.denied(
                 method=case.method,

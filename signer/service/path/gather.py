@@ -7,6 +7,7 @@ from signer.domain.actions import Action, NotUnderstood, Swap
 from signer.domain.budget import Usage
 from signer.domain.chain import Head, ReferenceQuote
 from signer.domain.claims import Claim
+from signer.domain.time import UnixMs
 from signer.domain.transactions import EvmPayload
 from signer.policy.model import Policy
 from signer.policy.proposal import Proposal
@@ -30,19 +31,27 @@ class Gather:
         claim: Claim,
         action: Action | NotUnderstood,
         usage: Usage,
+        asked_at: UnixMs | None = None,
     ) -> Proposal:
-        """Raises UnavailableError when the account's node is out of reach: no verdict without a view."""
+        """Raises UnavailableError when the account's node is out of reach: no verdict without a view.
+
+        `asked_at` is given when a person's time lies between then and now.
+        """
         binding = self._accounts.binding(account)
         head = await binding.chain.head()
+        quotes = await _quotes(policy, account, binding, action, head)
+        now = self._clock.now()
         return Proposal(
             account=account,
             payload=payload,
             claim=claim,
             action=action,
             head=head,
-            quotes=await _quotes(policy, account, binding, action, head),
+            quotes=quotes,
             usage=usage,
-            now=self._clock.now(),
+            now=now,
+            asked_at=now if asked_at is None else asked_at,
+            attended=binding.device is not None,
         )
 
 

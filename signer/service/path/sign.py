@@ -21,6 +21,7 @@ from signer.ports.audit import Audit, AuditRecord
 from signer.ports.clock import Clock
 from signer.ports.ledger import Ledger
 from signer.service.accounts import Accounts, Binding
+from signer.service.approvals.approval import Approval
 
 Recheck = Callable[[], Awaitable[Denied | None]]
 """Judges the same request again; a denial destroys the signature unsent."""
@@ -46,9 +47,13 @@ class Sign:
         self._limits = limits
 
     async def __call__(
-        self, reserved: TransactionRecord, decision: AuditRecord, recheck: Recheck
+        self,
+        reserved: TransactionRecord,
+        decision: AuditRecord,
+        recheck: Recheck,
+        approval: Approval | None = None,
     ) -> TransactionRecord | Denied:
-        """Signed record, or the denial of a recheck.
+        """Signed record, or the denial of a recheck; `approval` where a person confirms.
 
         On any error the slot is given back: no signature has left.
         """
@@ -57,11 +62,13 @@ class Sign:
             await self._audit.append(decision)
             started = self._clock.now()
             try:
-                signed, payload_hash = await self._signature(reserved)
+                signed, payload_hash = await self._signature(reserved, approval)
+                self._accounts.require_signing(reserved.account, use_of(reserved.kind, reserved.client))
+                denied = await self._late(started, recheck, approval)
+                if approval is not None:
+                    approval.require_wanted()
             except RejectedError as rejected:
-                return _said_no(rejected)
-            self._accounts.require_signing(reserved.account, use_of(reserved.kind, reserved.client))
-            denied = await self._late(started, recheck)
+                return said_no(rejected)
             if denied is not None:
                 return denied
             record = await self._ledger.mark_signed(reserved.id, signed, payload_hash, self._clock.now())
@@ -71,14 +78,20 @@ class Sign:
                 await self._give_back(reserved)
         return record
 
-    async def _late(self, started: UnixMs, recheck: Recheck) -> Denied | None:
-        if self._clock.now() - started <= self._limits.recheck_after_ms:
+    async def _late(self, started: UnixMs, recheck: Recheck, approval: Approval | None) -> Denied | None:
+        # A person is always slow: what they confirmed is judged again, however fast they were.
+        if approval is None and self._clock.now() - started <= self._limits.recheck_after_ms:
             return None
         return await recheck()
 
-    async def _signature(self, reserved: TransactionRecord) -> tuple[SignedBytes, str]:
+    async def _signature(
+        self, reserved: TransactionRecord, approval: Approval | None
+    ) -> tuple[SignedBytes, str]:
         binding = self._accounts.binding(reserved.account)
-        signature = await binding.backend.sign_evm(reserved.account, reserved.unsigned)
+        if approval is None:
+            signature = await binding.backend.sign_evm(reserved.account, reserved.unsigned)
+        else:
+            signature = await _confirmed(approval, reserved)
         digest = signing_hash(reserved.unsigned)
         _verify(binding, digest, signature)
         return encode_signed(reserved.unsigned, signature), "0x" + digest.hex()
@@ -92,7 +105,14 @@ class Sign:
                 await self._ledger.release(reserved.id, self._clock.now())
 
 
-def _said_no(rejected: RejectedError) -> Denied:
+async def _confirmed(approval: Approval, reserved: TransactionRecord) -> EvmSignature:
+    device = approval.wanted.device
+    approval.show(reserved.nonce, device.screens(reserved.account, reserved.unsigned))
+    watched = device.attended(approval.watch)
+    return await approval.unless_over(watched.sign_evm(reserved.account, reserved.unsigned))
+
+
+def said_no(rejected: RejectedError) -> Denied:
     """A person's no is a denial like the policy's: final for this request, and recorded."""
     violation = Violation(
         reason=rejected.reason, rule="person", limit="a confirmation", actual=str(rejected), unit="answer"

@@ -4,6 +4,8 @@ Remembers nothing that a crash could lose. A second signature for one nonce is a
 cancellation, and whatever was signed is in the ledger before it leaves, where a repeated step finds it.
 """
 
+import asyncio
+import contextlib
 import hashlib
 from dataclasses import replace
 from functools import partial
@@ -14,9 +16,11 @@ from signer.decode.evm.erc20 import approve_call, transfer_call
 from signer.domain.accounts import AccountId, Address, address_of
 from signer.domain.actions import DrainAction, Erc20Approve, Erc20Transfer, NativeTransfer
 from signer.domain.decisions import Decision, Denied
+from signer.domain.errors import PreconditionError, SignerError, UnavailableError
 from signer.domain.records import TransactionRecord
 from signer.domain.rotation import ROTATION_CLIENT, Rotation
 from signer.domain.slots import SlotEvent, SlotState, TransactionKind
+from signer.domain.time import UnixMs
 from signer.domain.transactions import EvmPayload, IdempotencyKey, TransactionId
 from signer.policy.draining import (
     DrainingPolicy,
@@ -30,7 +34,8 @@ from signer.ports.clock import Clock
 from signer.ports.events import EventLog
 from signer.ports.ledger import Ledger, SlotChange
 from signer.service.accounts import Accounts
-from signer.service.path.conclude import Case, Conclude
+from signer.service.path.attend import Attend
+from signer.service.path.conclude import Case
 from signer.service.path.replay import Answer, Replay
 from signer.service.policies import Policies
 from signer.service.rotation.keys import NATIVE_COIN, fresh_key
@@ -51,7 +56,7 @@ class Drain:
         policies: Policies,
         positions: Positions,
         replay: Replay,
-        conclude: Conclude,
+        attend: Attend,
         ledger: Ledger,
         clock: Clock,
         log: EventLog,
@@ -60,7 +65,8 @@ class Drain:
         self._policies = policies
         self._positions = positions
         self._replay = replay
-        self._conclude = conclude
+        self._attend = attend
+        self._before_people: dict[AccountId, asyncio.Task[bool]] = {}
         self._ledger = ledger
         self._clock = clock
         self._log = log
@@ -72,7 +78,12 @@ class Drain:
         return position, plan(position, policy.successor)
 
     async def turn(self, rotation: Rotation) -> None:
-        """Do every step that can be done now. Raises SignerError."""
+        """Do every step that can be done now. Raises SignerError.
+
+        A step that a person confirms goes on beside, since a turn holds up every other account.
+        """
+        if not self._people_are_done(rotation.old):
+            return
         known: set[TransactionId] = set()
         refused: set[TransactionId] = set()
         for _ in range(_STEPS_PER_TURN):
@@ -86,10 +97,40 @@ class Drain:
                         refused.add(record.id)
                     known.add(record.id)
                 case Send() | Replace():
+                    if self._accounts.binding(_account(rotation, step)).device is not None:
+                        self._ask_people(rotation, step)
+                        return
                     if not await self._signed(rotation, step):
                         return
                 case Wait() | Swept():
                     return
+
+    def _people_are_done(self, account: AccountId) -> bool:
+        asked = self._before_people.get(account)
+        if asked is None:
+            return True
+        if not asked.done():
+            return False
+        del self._before_people[account]
+        return True
+
+    def _ask_people(self, rotation: Rotation, step: Send | Replace) -> None:
+        self._before_people[rotation.old] = asyncio.create_task(self._asked(rotation, step))
+
+    async def _asked(self, rotation: Rotation, step: Send | Replace) -> bool:
+        try:
+            if await self._signed(rotation, step):
+                return True
+            reason = "a step was not confirmed: resume to be asked again"
+        except PreconditionError as error:
+            reason = str(error)
+        except SignerError as error:  # out of reach: the next turn tries again
+            self._log.event("rotation.not_signed", account=rotation.old, problem=str(error))
+            return False
+        # People are not asked the same again and again: the drain is held until one of them says so.
+        with contextlib.suppress(UnavailableError):
+            await self._accounts.pause(rotation.old, reason)
+        return False
 
     async def _signed(self, rotation: Rotation, step: Send | Replace) -> bool:
         answer = await self._sign(rotation, step)
@@ -130,10 +171,10 @@ class Drain:
         key: IdempotencyKey,
         digest: str,
     ) -> Answer:
-        policy = self._policies.current
-        contracts = policy_of(policy, rotation).rules.contracts()
-        return await self._conclude(
-            Case(
+        async def case(_asked_at: UnixMs | None) -> Case:
+            policy = self._policies.current
+            contracts = policy_of(policy, rotation).rules.contracts()
+            return Case(
                 method=METHOD,
                 client=ROTATION_CLIENT,
                 idempotency_key=key,
@@ -147,11 +188,16 @@ class Drain:
                 decision=_decision(policy, rotation, step, payload),
                 recheck=partial(self._recheck, rotation, step, payload),
             )
-        )
+
+        return await self._attend(account, case)
 
     async def _recheck(self, rotation: Rotation, step: Send | Replace, payload: EvmPayload) -> Denied | None:
         again = _decision(self._policies.current, rotation, step, payload)
         return again if isinstance(again, Denied) else None
+
+
+def _account(rotation: Rotation, step: Send | Replace) -> AccountId:
+    return rotation.old if isinstance(step, Send) else step.record.account
 
 
 def _what(rotation: Rotation, step: Send | Replace) -> tuple[AccountId, EvmPayload]:

@@ -5,10 +5,11 @@ from contextlib import aclosing
 
 from signer.domain.accounts import AccountState
 from signer.domain.budget import FEE, token_resource
-from signer.domain.events import Cursor, TransactionEvent
+from signer.domain.events import Cursor
 from signer.domain.records import TransactionRecord
 from signer.domain.slots import SlotState
 from signer.domain.transactions import TransactionId
+from signer.service.accounts import AccountView
 from tests.fakes import policies
 from tests.fakes.signer_world import ACCOUNT, ADMIN, TRADER, SignerWorld, sign_request, signer_world
 from tests.testbed.processes import until
@@ -199,7 +200,7 @@ async def test_a_watcher_hears_of_a_pause() -> None:
             await world.services.pause(ADMIN, ACCOUNT, "drill")
             change = await waiting
 
-        assert not isinstance(change, TransactionEvent)
+        assert isinstance(change, AccountView)
         assert change.state is AccountState.PAUSED
         assert change.reason == "drill"
 

@@ -22,41 +22,65 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from protos.airlock.signer.v1 import signer_pb2 as protos_dot_airlock_dot_signer_dot_v1_dot_signer__pb2
+from protos.airlock.signer.v1 import types_pb2 as protos_dot_airlock_dot_signer_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$protos/airlock/signer/v1/admin.proto\x12\x11\x61irlock.signer.v1\"/\n\x0cPauseRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"(\n\rPauseResponse\x12\x17\n\x0fpaused_accounts\x18\x01 \x03(\t\" \n\rResumeRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\")\n\x0eResumeResponse\x12\x17\n\x0fpaused_accounts\x18\x01 \x03(\t\"&\n\x13ReloadPolicyRequest\x12\x0f\n\x07\x64ry_run\x18\x01 \x01(\x08\"I\n\x14ReloadPolicyResponse\x12\x1c\n\x14previous_policy_hash\x18\x01 \x01(\t\x12\x13\n\x0bpolicy_hash\x18\x02 \x01(\t\"8\n\x16ReconcileNoncesRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\r\n\x05\x61pply\x18\x02 \x01(\x08\"\xa7\x01\n\x17ReconcileNoncesResponse\x12\x1a\n\x12\x63hain_nonce_latest\x18\x01 \x01(\x04\x12\x1d\n\x15\x63hain_nonce_finalized\x18\x02 \x01(\x04\x12\x19\n\x11ledger_next_nonce\x18\x03 \x01(\x04\x12\x13\n\x0b\x66ree_nonces\x18\x04 \x03(\x04\x12\x10\n\x08\x66indings\x18\x05 \x03(\t\x12\x0f\n\x07\x61pplied\x18\x06 \x01(\x08\"\xeb\x01\n\x14RotateAccountRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12:\n\x04step\x18\x02 \x01(\x0e\x32,.airlock.signer.v1.RotateAccountRequest.Step\x12\x11\n\temergency\x18\x03 \x01(\x08\x12\x13\n\x0bnew_account\x18\x04 \x01(\t\"^\n\x04Step\x12\x14\n\x10STEP_UNSPECIFIED\x10\x00\x12\x0e\n\nSTEP_BEGIN\x10\x01\x12\x0f\n\x0bSTEP_STATUS\x10\x02\x12\x0f\n\x0bSTEP_FINISH\x10\x03\x12\x0e\n\nSTEP_ABORT\x10\x04\"_\n\x15RotateAccountResponse\x12\x13\n\x0bnew_account\x18\x01 \x01(\t\x12\x10\n\x08progress\x18\x02 \x03(\t\x12\x10\n\x08\x66inished\x18\x03 \x01(\x08\x12\r\n\x05swept\x18\x04 \x01(\x08\"+\n\x12VerifyAuditRequest\x12\x15\n\rfrom_sequence\x18\x01 \x01(\x04\"J\n\x13VerifyAuditResponse\x12\x0f\n\x07records\x18\x01 \x01(\x04\x12\x11\n\thead_hash\x18\x02 \x01(\t\x12\x0f\n\x07problem\x18\x03 \x01(\t2\xaf\x04\n\x05\x41\x64min\x12J\n\x05Pause\x12\x1f.airlock.signer.v1.PauseRequest\x1a .airlock.signer.v1.PauseResponse\x12M\n\x06Resume\x12 .airlock.signer.v1.ResumeRequest\x1a!.airlock.signer.v1.ResumeResponse\x12_\n\x0cReloadPolicy\x12&.airlock.signer.v1.ReloadPolicyRequest\x1a\'.airlock.signer.v1.ReloadPolicyResponse\x12h\n\x0fReconcileNonces\x12).airlock.signer.v1.ReconcileNoncesRequest\x1a*.airlock.signer.v1.ReconcileNoncesResponse\x12\x62\n\rRotateAccount\x12\'.airlock.signer.v1.RotateAccountRequest\x1a(.airlock.signer.v1.RotateAccountResponse\x12\\\n\x0bVerifyAudit\x12%.airlock.signer.v1.VerifyAuditRequest\x1a&.airlock.signer.v1.VerifyAuditResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$protos/airlock/signer/v1/admin.proto\x12\x11\x61irlock.signer.v1\x1a%protos/airlock/signer/v1/signer.proto\x1a$protos/airlock/signer/v1/types.proto\"/\n\x0cPauseRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"(\n\rPauseResponse\x12\x17\n\x0fpaused_accounts\x18\x01 \x03(\t\" \n\rResumeRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\")\n\x0eResumeResponse\x12\x17\n\x0fpaused_accounts\x18\x01 \x03(\t\"&\n\x13ReloadPolicyRequest\x12\x0f\n\x07\x64ry_run\x18\x01 \x01(\x08\"I\n\x14ReloadPolicyResponse\x12\x1c\n\x14previous_policy_hash\x18\x01 \x01(\t\x12\x13\n\x0bpolicy_hash\x18\x02 \x01(\t\"8\n\x16ReconcileNoncesRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\r\n\x05\x61pply\x18\x02 \x01(\x08\"\xa7\x01\n\x17ReconcileNoncesResponse\x12\x1a\n\x12\x63hain_nonce_latest\x18\x01 \x01(\x04\x12\x1d\n\x15\x63hain_nonce_finalized\x18\x02 \x01(\x04\x12\x19\n\x11ledger_next_nonce\x18\x03 \x01(\x04\x12\x13\n\x0b\x66ree_nonces\x18\x04 \x03(\x04\x12\x10\n\x08\x66indings\x18\x05 \x03(\t\x12\x0f\n\x07\x61pplied\x18\x06 \x01(\x08\"\xeb\x01\n\x14RotateAccountRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12:\n\x04step\x18\x02 \x01(\x0e\x32,.airlock.signer.v1.RotateAccountRequest.Step\x12\x11\n\temergency\x18\x03 \x01(\x08\x12\x13\n\x0bnew_account\x18\x04 \x01(\t\"^\n\x04Step\x12\x14\n\x10STEP_UNSPECIFIED\x10\x00\x12\x0e\n\nSTEP_BEGIN\x10\x01\x12\x0f\n\x0bSTEP_STATUS\x10\x02\x12\x0f\n\x0bSTEP_FINISH\x10\x03\x12\x0e\n\nSTEP_ABORT\x10\x04\"_\n\x15RotateAccountResponse\x12\x13\n\x0bnew_account\x18\x01 \x01(\t\x12\x10\n\x08progress\x18\x02 \x03(\t\x12\x10\n\x08\x66inished\x18\x03 \x01(\x08\x12\r\n\x05swept\x18\x04 \x01(\x08\"+\n\x12VerifyAuditRequest\x12\x15\n\rfrom_sequence\x18\x01 \x01(\x04\"J\n\x13VerifyAuditResponse\x12\x0f\n\x07records\x18\x01 \x01(\x04\x12\x11\n\thead_hash\x18\x02 \x01(\t\x12\x0f\n\x07problem\x18\x03 \x01(\t\"\x17\n\x15WatchApprovalsRequest\"\xee\x01\n\x16WatchApprovalsResponse\x12\x14\n\x0ctime_unix_ms\x18\x01 \x01(\x03\x12.\n\tapprovals\x18\x02 \x03(\x0b\x32\x1b.airlock.signer.v1.Approval\x12*\n\x07\x64\x65vices\x18\x03 \x03(\x0b\x32\x19.airlock.signer.v1.Device\x12\x34\n\x08outcomes\x18\x04 \x03(\x0b\x32\".airlock.signer.v1.ApprovalOutcome\x12,\n\x08\x61\x63\x63ounts\x18\x05 \x03(\x0b\x32\x1a.airlock.signer.v1.Account\"\xa7\x06\n\x08\x41pproval\x12\x13\n\x0b\x61pproval_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\x12\x0e\n\x06wallet\x18\x03 \x01(\t\x12\x0e\n\x06\x63lient\x18\x04 \x01(\t\x12\x0e\n\x06method\x18\x05 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x06 \x01(\t\x12G\n\x05phase\x18\x07 \x01(\x0e\x32\x38.airlock.signer.v1.WatchTransactionsResponse.DevicePhase\x12\x15\n\rphase_message\x18\x08 \x01(\t\x12\x1a\n\x12\x61sked_time_unix_ms\x18\t \x01(\x03\x12\x19\n\x11\x65nds_time_unix_ms\x18\n \x01(\x03\x12\x12\n\x05nonce\x18\x0b \x01(\x04H\x00\x88\x01\x01\x12\x17\n\x0f\x64\x65\x63oded_actions\x18\x0c \x03(\t\x12,\n\x04pays\x18\r \x03(\x0b\x32\x1e.airlock.signer.v1.AssetAmount\x12\x39\n\x11receives_at_least\x18\x0e \x03(\x0b\x32\x1e.airlock.signer.v1.AssetAmount\x12.\n\x06quoted\x18\x0f \x03(\x0b\x32\x1e.airlock.signer.v1.AssetAmount\x12\x36\n\nreferences\x18\x10 \x03(\x0b\x32\".airlock.signer.v1.ReferenceAmount\x12\x19\n\x0cslippage_bps\x18\x11 \x01(\x03H\x01\x88\x01\x01\x12\x18\n\x10max_slippage_bps\x18\x12 \x01(\r\x12\x0f\n\x07\x66\x65\x65_max\x18\x13 \x01(\t\x12\x12\n\nfee_detail\x18\x14 \x01(\t\x12.\n\tpositions\x18\x15 \x03(\x0b\x32\x1b.airlock.signer.v1.Position\x12-\n\x06\x62udget\x18\x16 \x03(\x0b\x32\x1d.airlock.signer.v1.BudgetLine\x12\x37\n\x0e\x64\x65vice_screens\x18\x17 \x03(\x0b\x32\x1f.airlock.signer.v1.DeviceScreen\x12\x13\n\x0bpolicy_hash\x18\x18 \x01(\tB\x08\n\x06_nonceB\x0f\n\r_slippage_bps\"N\n\x0b\x41ssetAmount\x12\r\n\x05\x61sset\x18\x01 \x01(\t\x12\x0e\n\x06symbol\x18\x02 \x01(\t\x12\x10\n\x08\x64\x65\x63imals\x18\x03 \x01(\r\x12\x0e\n\x06\x61mount\x18\x04 \x01(\t\"Q\n\x0fReferenceAmount\x12\x0e\n\x06source\x18\x01 \x01(\t\x12.\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x1e.airlock.signer.v1.AssetAmount\"I\n\x08Position\x12.\n\x06\x62\x65\x66ore\x18\x01 \x01(\x0b\x32\x1e.airlock.signer.v1.AssetAmount\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\t\"+\n\x0c\x44\x65viceScreen\x12\r\n\x05title\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\"\x84\x01\n\x06\x44\x65vice\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\r\n\x05ready\x18\x04 \x01(\x08\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x0f\n\x07message\x18\x06 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x07 \x01(\t\x12\x0f\n\x07waiting\x18\x08 \x01(\r\"\xa1\x01\n\x0f\x41pprovalOutcome\x12\x13\n\x0b\x61pproval_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\x12\x0e\n\x06\x63lient\x18\x03 \x01(\t\x12\x0f\n\x07summary\x18\x04 \x01(\t\x12\x0f\n\x07verdict\x18\x05 \x01(\t\x12\x0f\n\x07reasons\x18\x06 \x03(\t\x12\x0f\n\x07message\x18\x07 \x01(\t\x12\x14\n\x0ctime_unix_ms\x18\x08 \x01(\x03\"=\n\x16\x44ismissApprovalRequest\x12\x13\n\x0b\x61pproval_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\",\n\x17\x44ismissApprovalResponse\x12\x11\n\tdismissed\x18\x01 \x01(\x08\x32\x82\x06\n\x05\x41\x64min\x12J\n\x05Pause\x12\x1f.airlock.signer.v1.PauseRequest\x1a .airlock.signer.v1.PauseResponse\x12M\n\x06Resume\x12 .airlock.signer.v1.ResumeRequest\x1a!.airlock.signer.v1.ResumeResponse\x12_\n\x0cReloadPolicy\x12&.airlock.signer.v1.ReloadPolicyRequest\x1a\'.airlock.signer.v1.ReloadPolicyResponse\x12h\n\x0fReconcileNonces\x12).airlock.signer.v1.ReconcileNoncesRequest\x1a*.airlock.signer.v1.ReconcileNoncesResponse\x12\x62\n\rRotateAccount\x12\'.airlock.signer.v1.RotateAccountRequest\x1a(.airlock.signer.v1.RotateAccountResponse\x12\\\n\x0bVerifyAudit\x12%.airlock.signer.v1.VerifyAuditRequest\x1a&.airlock.signer.v1.VerifyAuditResponse\x12g\n\x0eWatchApprovals\x12(.airlock.signer.v1.WatchApprovalsRequest\x1a).airlock.signer.v1.WatchApprovalsResponse0\x01\x12h\n\x0f\x44ismissApproval\x12).airlock.signer.v1.DismissApprovalRequest\x1a*.airlock.signer.v1.DismissApprovalResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.airlock.signer.v1.admin_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PAUSEREQUEST']._serialized_start=59
-  _globals['_PAUSEREQUEST']._serialized_end=106
-  _globals['_PAUSERESPONSE']._serialized_start=108
-  _globals['_PAUSERESPONSE']._serialized_end=148
-  _globals['_RESUMEREQUEST']._serialized_start=150
-  _globals['_RESUMEREQUEST']._serialized_end=182
-  _globals['_RESUMERESPONSE']._serialized_start=184
-  _globals['_RESUMERESPONSE']._serialized_end=225
-  _globals['_RELOADPOLICYREQUEST']._serialized_start=227
-  _globals['_RELOADPOLICYREQUEST']._serialized_end=265
-  _globals['_RELOADPOLICYRESPONSE']._serialized_start=267
-  _globals['_RELOADPOLICYRESPONSE']._serialized_end=340
-  _globals['_RECONCILENONCESREQUEST']._serialized_start=342
-  _globals['_RECONCILENONCESREQUEST']._serialized_end=398
-  _globals['_RECONCILENONCESRESPONSE']._serialized_start=401
-  _globals['_RECONCILENONCESRESPONSE']._serialized_end=568
-  _globals['_ROTATEACCOUNTREQUEST']._serialized_start=571
-  _globals['_ROTATEACCOUNTREQUEST']._serialized_end=806
-  _globals['_ROTATEACCOUNTREQUEST_STEP']._serialized_start=712
-  _globals['_ROTATEACCOUNTREQUEST_STEP']._serialized_end=806
-  _globals['_ROTATEACCOUNTRESPONSE']._serialized_start=808
-  _globals['_ROTATEACCOUNTRESPONSE']._serialized_end=903
-  _globals['_VERIFYAUDITREQUEST']._serialized_start=905
-  _globals['_VERIFYAUDITREQUEST']._serialized_end=948
-  _globals['_VERIFYAUDITRESPONSE']._serialized_start=950
-  _globals['_VERIFYAUDITRESPONSE']._serialized_end=1024
-  _globals['_ADMIN']._serialized_start=1027
-  _globals['_ADMIN']._serialized_end=1586
+  _globals['_PAUSEREQUEST']._serialized_start=136
+  _globals['_PAUSEREQUEST']._serialized_end=183
+  _globals['_PAUSERESPONSE']._serialized_start=185
+  _globals['_PAUSERESPONSE']._serialized_end=225
+  _globals['_RESUMEREQUEST']._serialized_start=227
+  _globals['_RESUMEREQUEST']._serialized_end=259
+  _globals['_RESUMERESPONSE']._serialized_start=261
+  _globals['_RESUMERESPONSE']._serialized_end=302
+  _globals['_RELOADPOLICYREQUEST']._serialized_start=304
+  _globals['_RELOADPOLICYREQUEST']._serialized_end=342
+  _globals['_RELOADPOLICYRESPONSE']._serialized_start=344
+  _globals['_RELOADPOLICYRESPONSE']._serialized_end=417
+  _globals['_RECONCILENONCESREQUEST']._serialized_start=419
+  _globals['_RECONCILENONCESREQUEST']._serialized_end=475
+  _globals['_RECONCILENONCESRESPONSE']._serialized_start=478
+  _globals['_RECONCILENONCESRESPONSE']._serialized_end=645
+  _globals['_ROTATEACCOUNTREQUEST']._serialized_start=648
+  _globals['_ROTATEACCOUNTREQUEST']._serialized_end=883
+  _globals['_ROTATEACCOUNTREQUEST_STEP']._serialized_start=789
+  _globals['_ROTATEACCOUNTREQUEST_STEP']._serialized_end=883
+  _globals['_ROTATEACCOUNTRESPONSE']._serialized_start=885
+  _globals['_ROTATEACCOUNTRESPONSE']._serialized_end=980
+  _globals['_VERIFYAUDITREQUEST']._serialized_start=982
+  _globals['_VERIFYAUDITREQUEST']._serialized_end=1025
+  _globals['_VERIFYAUDITRESPONSE']._serialized_start=1027
+  _globals['_VERIFYAUDITRESPONSE']._serialized_end=1101
+  _globals['_WATCHAPPROVALSREQUEST']._serialized_start=1103
+  _globals['_WATCHAPPROVALSREQUEST']._serialized_end=1126
+  _globals['_WATCHAPPROVALSRESPONSE']._serialized_start=1129
+  _globals['_WATCHAPPROVALSRESPONSE']._serialized_end=1367
+  _globals['_APPROVAL']._serialized_start=1370
+  _globals['_APPROVAL']._serialized_end=2177
+  _globals['_ASSETAMOUNT']._serialized_start=2179
+  _globals['_ASSETAMOUNT']._serialized_end=2257
+  _globals['_REFERENCEAMOUNT']._serialized_start=2259
+  _globals['_REFERENCEAMOUNT']._serialized_end=2340
+  _globals['_POSITION']._serialized_start=2342
+  _globals['_POSITION']._serialized_end=2415
+  _globals['_DEVICESCREEN']._serialized_start=2417
+  _globals['_DEVICESCREEN']._serialized_end=2460
+  _globals['_DEVICE']._serialized_start=2463
+  _globals['_DEVICE']._serialized_end=2595
+  _globals['_APPROVALOUTCOME']._serialized_start=2598
+  _globals['_APPROVALOUTCOME']._serialized_end=2759
+  _globals['_DISMISSAPPROVALREQUEST']._serialized_start=2761
+  _globals['_DISMISSAPPROVALREQUEST']._serialized_end=2822
+  _globals['_DISMISSAPPROVALRESPONSE']._serialized_start=2824
+  _globals['_DISMISSAPPROVALRESPONSE']._serialized_end=2868
+  _globals['_ADMIN']._serialized_start=2871
+  _globals['_ADMIN']._serialized_end=3641
 # @@protoc_insertion_point(module_scope)

@@ -9,6 +9,8 @@ import google.protobuf.descriptor
 import google.protobuf.internal.containers
 import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
+import protos.airlock.signer.v1.signer_pb2
+import protos.airlock.signer.v1.types_pb2
 import sys
 import typing
 
@@ -302,3 +304,410 @@ class VerifyAuditResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["head_hash", b"head_hash", "problem", b"problem", "records", b"records"]) -> None: ...
 
 global___VerifyAuditResponse = VerifyAuditResponse
+
+@typing.final
+class WatchApprovalsRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+global___WatchApprovalsRequest = WatchApprovalsRequest
+
+@typing.final
+class WatchApprovalsResponse(google.protobuf.message.Message):
+    """The whole picture: whoever shows it needs no earlier one. Sent at once, after every change, and at least every 5 s."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TIME_UNIX_MS_FIELD_NUMBER: builtins.int
+    APPROVALS_FIELD_NUMBER: builtins.int
+    DEVICES_FIELD_NUMBER: builtins.int
+    OUTCOMES_FIELD_NUMBER: builtins.int
+    ACCOUNTS_FIELD_NUMBER: builtins.int
+    time_unix_ms: builtins.int
+    """The signer's clock, unix milliseconds; countdowns are against it."""
+    @property
+    def approvals(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Approval]:
+        """Requests that wait for a person, those before a person first, then in the order in which they came."""
+
+    @property
+    def devices(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Device]:
+        """Every configured device."""
+
+    @property
+    def outcomes(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___ApprovalOutcome]:
+        """Decisions about requests that waited for a person, newest first, at most 50."""
+
+    @property
+    def accounts(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[protos.airlock.signer.v1.signer_pb2.Account]:
+        """Every account with its state."""
+
+    def __init__(
+        self,
+        *,
+        time_unix_ms: builtins.int = ...,
+        approvals: collections.abc.Iterable[global___Approval] | None = ...,
+        devices: collections.abc.Iterable[global___Device] | None = ...,
+        outcomes: collections.abc.Iterable[global___ApprovalOutcome] | None = ...,
+        accounts: collections.abc.Iterable[protos.airlock.signer.v1.signer_pb2.Account] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["accounts", b"accounts", "approvals", b"approvals", "devices", b"devices", "outcomes", b"outcomes", "time_unix_ms", b"time_unix_ms"]) -> None: ...
+
+global___WatchApprovalsResponse = WatchApprovalsResponse
+
+@typing.final
+class Approval(google.protobuf.message.Message):
+    """A request before a person, or in the queue for one."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    APPROVAL_ID_FIELD_NUMBER: builtins.int
+    ACCOUNT_FIELD_NUMBER: builtins.int
+    WALLET_FIELD_NUMBER: builtins.int
+    CLIENT_FIELD_NUMBER: builtins.int
+    METHOD_FIELD_NUMBER: builtins.int
+    DEVICE_FIELD_NUMBER: builtins.int
+    PHASE_FIELD_NUMBER: builtins.int
+    PHASE_MESSAGE_FIELD_NUMBER: builtins.int
+    ASKED_TIME_UNIX_MS_FIELD_NUMBER: builtins.int
+    ENDS_TIME_UNIX_MS_FIELD_NUMBER: builtins.int
+    NONCE_FIELD_NUMBER: builtins.int
+    DECODED_ACTIONS_FIELD_NUMBER: builtins.int
+    PAYS_FIELD_NUMBER: builtins.int
+    RECEIVES_AT_LEAST_FIELD_NUMBER: builtins.int
+    QUOTED_FIELD_NUMBER: builtins.int
+    REFERENCES_FIELD_NUMBER: builtins.int
+    SLIPPAGE_BPS_FIELD_NUMBER: builtins.int
+    MAX_SLIPPAGE_BPS_FIELD_NUMBER: builtins.int
+    FEE_MAX_FIELD_NUMBER: builtins.int
+    FEE_DETAIL_FIELD_NUMBER: builtins.int
+    POSITIONS_FIELD_NUMBER: builtins.int
+    BUDGET_FIELD_NUMBER: builtins.int
+    DEVICE_SCREENS_FIELD_NUMBER: builtins.int
+    POLICY_HASH_FIELD_NUMBER: builtins.int
+    approval_id: builtins.str
+    """The signer's id of the transaction that it will be."""
+    account: builtins.str
+    """CAIP-10 account that would sign."""
+    wallet: builtins.str
+    client: builtins.str
+    """Name of the client that asks: the SAN of its certificate, or "airlock:rotation"."""
+    method: builtins.str
+    """"SignEvmTransaction", "ReplaceTransaction", "CancelTransaction" or "RotateAccount"."""
+    device: builtins.str
+    """Name of the device in the settings."""
+    phase: protos.airlock.signer.v1.signer_pb2.WatchTransactionsResponse.DevicePhase.ValueType
+    phase_message: builtins.str
+    """For example "confirm on the device: screen 2 of 3"."""
+    asked_time_unix_ms: builtins.int
+    """When the client asked, unix milliseconds."""
+    ends_time_unix_ms: builtins.int
+    """When it ends by itself as NOT_CONFIRMED_IN_TIME, unix milliseconds."""
+    nonce: builtins.int
+    """Nonce; absent until its turn has come."""
+    slippage_bps: builtins.int
+    """How far the minimum is below the best reference, bps; absent without a reference."""
+    max_slippage_bps: builtins.int
+    """The policy's limit for it, bps."""
+    fee_max: builtins.str
+    """Most that inclusion may cost, wei or lamports, uint256."""
+    fee_detail: builtins.str
+    """maxFeePerGas and gas limit, for people."""
+    policy_hash: builtins.str
+    """SHA-256 of the policy that allowed it, 64 hex digits."""
+    @property
+    def decoded_actions(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """What the bytes do, one line per action."""
+
+    @property
+    def pays(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___AssetAmount]:
+        """What leaves the account, apart from the fee."""
+
+    @property
+    def receives_at_least(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___AssetAmount]:
+        """What comes back at least, or the transaction reverts."""
+
+    @property
+    def quoted(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___AssetAmount]:
+        """What the client's quote promised."""
+
+    @property
+    def references(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___ReferenceAmount]:
+        """What each of the signer's references says would come back."""
+
+    @property
+    def positions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Position]:
+        """What the account would hold afterwards, of everything that the transaction moves."""
+
+    @property
+    def budget(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[protos.airlock.signer.v1.types_pb2.BudgetLine]:
+        """Rolling limits with what is used before this one."""
+
+    @property
+    def device_screens(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___DeviceScreen]:
+        """What the device will show, in its order and words; empty until its turn has come."""
+
+    def __init__(
+        self,
+        *,
+        approval_id: builtins.str = ...,
+        account: builtins.str = ...,
+        wallet: builtins.str = ...,
+        client: builtins.str = ...,
+        method: builtins.str = ...,
+        device: builtins.str = ...,
+        phase: protos.airlock.signer.v1.signer_pb2.WatchTransactionsResponse.DevicePhase.ValueType = ...,
+        phase_message: builtins.str = ...,
+        asked_time_unix_ms: builtins.int = ...,
+        ends_time_unix_ms: builtins.int = ...,
+        nonce: builtins.int | None = ...,
+        decoded_actions: collections.abc.Iterable[builtins.str] | None = ...,
+        pays: collections.abc.Iterable[global___AssetAmount] | None = ...,
+        receives_at_least: collections.abc.Iterable[global___AssetAmount] | None = ...,
+        quoted: collections.abc.Iterable[global___AssetAmount] | None = ...,
+        references: collections.abc.Iterable[global___ReferenceAmount] | None = ...,
+        slippage_bps: builtins.int | None = ...,
+        max_slippage_bps: builtins.int = ...,
+        fee_max: builtins.str = ...,
+        fee_detail: builtins.str = ...,
+        positions: collections.abc.Iterable[global___Position] | None = ...,
+        budget: collections.abc.Iterable[protos.airlock.signer.v1.types_pb2.BudgetLine] | None = ...,
+        device_screens: collections.abc.Iterable[global___DeviceScreen] | None = ...,
+        policy_hash: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_nonce", b"_nonce", "_slippage_bps", b"_slippage_bps", "nonce", b"nonce", "slippage_bps", b"slippage_bps"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_nonce", b"_nonce", "_slippage_bps", b"_slippage_bps", "account", b"account", "approval_id", b"approval_id", "asked_time_unix_ms", b"asked_time_unix_ms", "budget", b"budget", "client", b"client", "decoded_actions", b"decoded_actions", "device", b"device", "device_screens", b"device_screens", "ends_time_unix_ms", b"ends_time_unix_ms", "fee_detail", b"fee_detail", "fee_max", b"fee_max", "max_slippage_bps", b"max_slippage_bps", "method", b"method", "nonce", b"nonce", "pays", b"pays", "phase", b"phase", "phase_message", b"phase_message", "policy_hash", b"policy_hash", "positions", b"positions", "quoted", b"quoted", "receives_at_least", b"receives_at_least", "references", b"references", "slippage_bps", b"slippage_bps", "wallet", b"wallet"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_nonce", b"_nonce"]) -> typing.Literal["nonce"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_slippage_bps", b"_slippage_bps"]) -> typing.Literal["slippage_bps"] | None: ...
+
+global___Approval = Approval
+
+@typing.final
+class AssetAmount(google.protobuf.message.Message):
+    """An amount of an asset, with what people need to read it."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ASSET_FIELD_NUMBER: builtins.int
+    SYMBOL_FIELD_NUMBER: builtins.int
+    DECIMALS_FIELD_NUMBER: builtins.int
+    AMOUNT_FIELD_NUMBER: builtins.int
+    asset: builtins.str
+    """Token address or mint; "native" for the chain's coin."""
+    symbol: builtins.str
+    """Symbol by the policy; "ETH" for the native coin of eip155, "SOL" of solana."""
+    decimals: builtins.int
+    """Decimals by the policy."""
+    amount: builtins.str
+    """Base units, uint256."""
+    def __init__(
+        self,
+        *,
+        asset: builtins.str = ...,
+        symbol: builtins.str = ...,
+        decimals: builtins.int = ...,
+        amount: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["amount", b"amount", "asset", b"asset", "decimals", b"decimals", "symbol", b"symbol"]) -> None: ...
+
+global___AssetAmount = AssetAmount
+
+@typing.final
+class ReferenceAmount(google.protobuf.message.Message):
+    """What one reference says."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SOURCE_FIELD_NUMBER: builtins.int
+    AMOUNT_FIELD_NUMBER: builtins.int
+    source: builtins.str
+    """Name of the source."""
+    @property
+    def amount(self) -> global___AssetAmount: ...
+    def __init__(
+        self,
+        *,
+        source: builtins.str = ...,
+        amount: global___AssetAmount | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["amount", b"amount"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["amount", b"amount", "source", b"source"]) -> None: ...
+
+global___ReferenceAmount = ReferenceAmount
+
+@typing.final
+class Position(google.protobuf.message.Message):
+    """A holding before and after."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BEFORE_FIELD_NUMBER: builtins.int
+    AFTER_FIELD_NUMBER: builtins.int
+    after: builtins.str
+    """Holding afterwards at worst, base units; of what comes in, the minimum."""
+    @property
+    def before(self) -> global___AssetAmount:
+        """Holding now."""
+
+    def __init__(
+        self,
+        *,
+        before: global___AssetAmount | None = ...,
+        after: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["before", b"before"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["after", b"after", "before", b"before"]) -> None: ...
+
+global___Position = Position
+
+@typing.final
+class DeviceScreen(google.protobuf.message.Message):
+    """One screen of a device."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TITLE_FIELD_NUMBER: builtins.int
+    TEXT_FIELD_NUMBER: builtins.int
+    title: builtins.str
+    """Heading, for example "Tx hash"."""
+    text: builtins.str
+    """Text as the device shows it, without its line breaks."""
+    def __init__(
+        self,
+        *,
+        title: builtins.str = ...,
+        text: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["text", b"text", "title", b"title"]) -> None: ...
+
+global___DeviceScreen = DeviceScreen
+
+@typing.final
+class Device(google.protobuf.message.Message):
+    """A device and what it does."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    KIND_FIELD_NUMBER: builtins.int
+    STATE_FIELD_NUMBER: builtins.int
+    READY_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    MESSAGE_FIELD_NUMBER: builtins.int
+    DETAIL_FIELD_NUMBER: builtins.int
+    WAITING_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """Name in the settings."""
+    kind: builtins.str
+    """"ledger" or "trezor"."""
+    state: builtins.str
+    """"gone", "idle", "reviewing" or "draining"."""
+    ready: builtins.bool
+    """Whether it would take a request now."""
+    reason: builtins.str
+    """Reason code, for example "DEVICE_LOCKED"; empty when ready."""
+    message: builtins.str
+    """What to do; empty when ready."""
+    detail: builtins.str
+    """Model, firmware or application, as far as known; for people."""
+    waiting: builtins.int
+    """Requests that wait for it."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        kind: builtins.str = ...,
+        state: builtins.str = ...,
+        ready: builtins.bool = ...,
+        reason: builtins.str = ...,
+        message: builtins.str = ...,
+        detail: builtins.str = ...,
+        waiting: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["detail", b"detail", "kind", b"kind", "message", b"message", "name", b"name", "ready", b"ready", "reason", b"reason", "state", b"state", "waiting", b"waiting"]) -> None: ...
+
+global___Device = Device
+
+@typing.final
+class ApprovalOutcome(google.protobuf.message.Message):
+    """What became of a request that waited for a person."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    APPROVAL_ID_FIELD_NUMBER: builtins.int
+    ACCOUNT_FIELD_NUMBER: builtins.int
+    CLIENT_FIELD_NUMBER: builtins.int
+    SUMMARY_FIELD_NUMBER: builtins.int
+    VERDICT_FIELD_NUMBER: builtins.int
+    REASONS_FIELD_NUMBER: builtins.int
+    MESSAGE_FIELD_NUMBER: builtins.int
+    TIME_UNIX_MS_FIELD_NUMBER: builtins.int
+    approval_id: builtins.str
+    account: builtins.str
+    client: builtins.str
+    summary: builtins.str
+    """What the bytes do, one line."""
+    verdict: builtins.str
+    """"signed", "denied" or "failed"."""
+    message: builtins.str
+    """For people."""
+    time_unix_ms: builtins.int
+    """When, unix milliseconds."""
+    @property
+    def reasons(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Reason codes; empty when signed."""
+
+    def __init__(
+        self,
+        *,
+        approval_id: builtins.str = ...,
+        account: builtins.str = ...,
+        client: builtins.str = ...,
+        summary: builtins.str = ...,
+        verdict: builtins.str = ...,
+        reasons: collections.abc.Iterable[builtins.str] | None = ...,
+        message: builtins.str = ...,
+        time_unix_ms: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["account", b"account", "approval_id", b"approval_id", "client", b"client", "message", b"message", "reasons", b"reasons", "summary", b"summary", "time_unix_ms", b"time_unix_ms", "verdict", b"verdict"]) -> None: ...
+
+global___ApprovalOutcome = ApprovalOutcome
+
+@typing.final
+class DismissApprovalRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    APPROVAL_ID_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    approval_id: builtins.str
+    reason: builtins.str
+    """Why, for the record and for the client; at most 200 characters."""
+    def __init__(
+        self,
+        *,
+        approval_id: builtins.str = ...,
+        reason: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["approval_id", b"approval_id", "reason", b"reason"]) -> None: ...
+
+global___DismissApprovalRequest = DismissApprovalRequest
+
+@typing.final
+class DismissApprovalResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DISMISSED_FIELD_NUMBER: builtins.int
+    dismissed: builtins.bool
+    """Whether it still waited."""
+    def __init__(
+        self,
+        *,
+        dismissed: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["dismissed", b"dismissed"]) -> None: ...
+
+global___DismissApprovalResponse = DismissApprovalResponse

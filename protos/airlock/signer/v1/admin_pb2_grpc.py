@@ -64,6 +64,16 @@ class AdminStub(object):
                 request_serializer=protos_dot_airlock_dot_signer_dot_v1_dot_admin__pb2.VerifyAuditRequest.SerializeToString,
                 response_deserializer=protos_dot_airlock_dot_signer_dot_v1_dot_admin__pb2.VerifyAuditResponse.FromString,
                 _registered_method=True)
+        self.WatchApprovals = channel.unary_stream(
+                '/airlock.signer.v1.Admin/WatchApprovals',
+                request_serializer=protos_dot_airlock_dot_signer_dot_v1_dot_admin__pb2.WatchApprovalsRequest.SerializeToString,
+                response_deserializer=protos_dot_airlock_dot_signer_dot_v1_dot_admin__pb2.WatchApprovalsResponse.FromString,
+                _registered_method=True)
+        self.DismissApproval = channel.unary_unary(
+                '/airlock.signer.v1.Admin/DismissApproval',
+                request_serializer=protos_dot_airlock_dot_signer_dot_v1_dot_admin__pb2.DismissApprovalRequest.SerializeToString,
+                response_deserializer=protos_dot_airlock_dot_signer_dot_v1_dot_admin__pb2.DismissApprovalResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServicer(object):
@@ -111,6 +121,20 @@ class AdminServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchApprovals(self, request, context):
+        """What waits for a person, the devices, and what was decided lately: the whole picture, now and after every change.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DismissApproval(self, request, context):
+        """Give a request up that waits for a person: nothing is signed, the client hears GIVEN_UP.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -143,6 +167,16 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.VerifyAudit,
                     request_deserializer=protos_dot_airlock_dot_signer_dot_v1_dot_admin__pb2.VerifyAuditRequest.FromString,
                     response_serializer=protos_dot_airlock_dot_signer_dot_v1_dot_admin__pb2.VerifyAuditResponse.SerializeToString,
+            ),
+            'WatchApprovals': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchApprovals,
+                    request_deserializer=protos_dot_airlock_dot_signer_dot_v1_dot_admin__pb2.WatchApprovalsRequest.FromString,
+                    response_serializer=protos_dot_airlock_dot_signer_dot_v1_dot_admin__pb2.WatchApprovalsResponse.SerializeToString,
+            ),
+            'DismissApproval': grpc.unary_unary_rpc_method_handler(
+                    servicer.DismissApproval,
+                    request_deserializer=protos_dot_airlock_dot_signer_dot_v1_dot_admin__pb2.DismissApprovalRequest.FromString,
+                    response_serializer=protos_dot_airlock_dot_signer_dot_v1_dot_admin__pb2.DismissApprovalResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -307,6 +341,60 @@ class Admin(object):
             '/airlock.signer.v1.Admin/VerifyAudit',
             protos_dot_airlock_dot_signer_dot_v1_dot_admin__pb2.VerifyAuditRequest.SerializeToString,
             protos_dot_airlock_dot_signer_dot_v1_dot_admin__pb2.VerifyAuditResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchApprovals(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/airlock.signer.v1.Admin/WatchApprovals',
+            protos_dot_airlock_dot_signer_dot_v1_dot_admin__pb2.WatchApprovalsRequest.SerializeToString,
+            protos_dot_airlock_dot_signer_dot_v1_dot_admin__pb2.WatchApprovalsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DismissApproval(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/airlock.signer.v1.Admin/DismissApproval',
+            protos_dot_airlock_dot_signer_dot_v1_dot_admin__pb2.DismissApprovalRequest.SerializeToString,
+            protos_dot_airlock_dot_signer_dot_v1_dot_admin__pb2.DismissApprovalResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -55,6 +55,18 @@ class AdminStub:
     ]
     """Check the hash chain of the audit file."""
 
+    WatchApprovals: grpc.UnaryStreamMultiCallable[
+        protos.airlock.signer.v1.admin_pb2.WatchApprovalsRequest,
+        protos.airlock.signer.v1.admin_pb2.WatchApprovalsResponse,
+    ]
+    """What waits for a person, the devices, and what was decided lately: the whole picture, now and after every change."""
+
+    DismissApproval: grpc.UnaryUnaryMultiCallable[
+        protos.airlock.signer.v1.admin_pb2.DismissApprovalRequest,
+        protos.airlock.signer.v1.admin_pb2.DismissApprovalResponse,
+    ]
+    """Give a request up that waits for a person: nothing is signed, the client hears GIVEN_UP."""
+
 class AdminAsyncStub:
     Pause: grpc.aio.UnaryUnaryMultiCallable[
         protos.airlock.signer.v1.admin_pb2.PauseRequest,
@@ -91,6 +103,18 @@ class AdminAsyncStub:
         protos.airlock.signer.v1.admin_pb2.VerifyAuditResponse,
     ]
     """Check the hash chain of the audit file."""
+
+    WatchApprovals: grpc.aio.UnaryStreamMultiCallable[
+        protos.airlock.signer.v1.admin_pb2.WatchApprovalsRequest,
+        protos.airlock.signer.v1.admin_pb2.WatchApprovalsResponse,
+    ]
+    """What waits for a person, the devices, and what was decided lately: the whole picture, now and after every change."""
+
+    DismissApproval: grpc.aio.UnaryUnaryMultiCallable[
+        protos.airlock.signer.v1.admin_pb2.DismissApprovalRequest,
+        protos.airlock.signer.v1.admin_pb2.DismissApprovalResponse,
+    ]
+    """Give a request up that waits for a person: nothing is signed, the client hears GIVEN_UP."""
 
 class AdminServicer(metaclass=abc.ABCMeta):
     @abc.abstractmethod
@@ -140,5 +164,21 @@ class AdminServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[protos.airlock.signer.v1.admin_pb2.VerifyAuditResponse, collections.abc.Awaitable[protos.airlock.signer.v1.admin_pb2.VerifyAuditResponse]]:
         """Check the hash chain of the audit file."""
+
+    @abc.abstractmethod
+    def WatchApprovals(
+        self,
+        request: protos.airlock.signer.v1.admin_pb2.WatchApprovalsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[protos.airlock.signer.v1.admin_pb2.WatchApprovalsResponse], collections.abc.AsyncIterator[protos.airlock.signer.v1.admin_pb2.WatchApprovalsResponse]]:
+        """What waits for a person, the devices, and what was decided lately: the whole picture, now and after every change."""
+
+    @abc.abstractmethod
+    def DismissApproval(
+        self,
+        request: protos.airlock.signer.v1.admin_pb2.DismissApprovalRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[protos.airlock.signer.v1.admin_pb2.DismissApprovalResponse, collections.abc.Awaitable[protos.airlock.signer.v1.admin_pb2.DismissApprovalResponse]]:
+        """Give a request up that waits for a person: nothing is signed, the client hears GIVEN_UP."""
 
 def add_AdminServicer_to_server(servicer: AdminServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -10,7 +10,8 @@ Errors, on every call:
   INVALID_ARGUMENT     the request is malformed; google.rpc.BadRequest names the field and what is allowed
   ALREADY_EXISTS       the idempotency key was used with other content
   NOT_FOUND            no such account or transaction among those granted to this client
-  FAILED_PRECONDITION  the account is paused, or a person or device has to act first; ErrorInfo says which
+  FAILED_PRECONDITION  the account is paused, or a person or device has to act first; ErrorInfo says which, and its
+                       metadata {next_account} which account of the wallet would sign instead: quote anew for that one
   RESOURCE_EXHAUSTED   overload, answered within milliseconds (ErrorInfo reason "OVERLOADED"), or a message over 128 KiB
   UNAVAILABLE          chain node, key backend or ledger out of reach; nothing was signed; retry with the same key
   UNIMPLEMENTED        in the contract, not built yet; ErrorInfo reason "NOT_BUILT"
@@ -108,6 +109,11 @@ class Account(google.protobuf.message.Message):
     GRANTED_METHODS_FIELD_NUMBER: builtins.int
     SUCCESSOR_FIELD_NUMBER: builtins.int
     SWEPT_FIELD_NUMBER: builtins.int
+    CONDITION_FIELD_NUMBER: builtins.int
+    READY_FIELD_NUMBER: builtins.int
+    NOT_READY_REASON_FIELD_NUMBER: builtins.int
+    ATTENDED_FIELD_NUMBER: builtins.int
+    APPROVAL_TIMEOUT_MS_FIELD_NUMBER: builtins.int
     account: builtins.str
     """CAIP-10."""
     wallet: builtins.str
@@ -125,6 +131,16 @@ class Account(google.protobuf.message.Message):
     """Set while DRAINING once everything but dust is at the successor, final on the chain; goes back when
     something arrives late.
     """
+    condition: builtins.str
+    """When it is its turn in the wallet, for people: value range, time window, device; empty when always."""
+    ready: builtins.bool
+    """Whether it would sign now: active, its device there and unlocked, within its time window."""
+    not_ready_reason: builtins.str
+    """Why not, for people and with what to do; empty when ready."""
+    attended: builtins.bool
+    """Whether each of its signatures waits for a person before a device."""
+    approval_timeout_ms: builtins.int
+    """How long that person may take, milliseconds; 0 when not attended."""
     @property
     def granted_methods(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """gRPC method names of this service that the client may call for it."""
@@ -141,10 +157,99 @@ class Account(google.protobuf.message.Message):
         granted_methods: collections.abc.Iterable[builtins.str] | None = ...,
         successor: builtins.str = ...,
         swept: builtins.bool = ...,
+        condition: builtins.str = ...,
+        ready: builtins.bool = ...,
+        not_ready_reason: builtins.str = ...,
+        attended: builtins.bool = ...,
+        approval_timeout_ms: builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["account", b"account", "backend", b"backend", "granted_methods", b"granted_methods", "pause_reason", b"pause_reason", "state", b"state", "successor", b"successor", "swept", b"swept", "wallet", b"wallet", "wallet_position", b"wallet_position"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["account", b"account", "approval_timeout_ms", b"approval_timeout_ms", "attended", b"attended", "backend", b"backend", "condition", b"condition", "granted_methods", b"granted_methods", "not_ready_reason", b"not_ready_reason", "pause_reason", b"pause_reason", "ready", b"ready", "state", b"state", "successor", b"successor", "swept", b"swept", "wallet", b"wallet", "wallet_position", b"wallet_position"]) -> None: ...
 
 global___Account = Account
+
+@typing.final
+class ChooseAccountRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    WALLET_FIELD_NUMBER: builtins.int
+    CHAIN_FIELD_NUMBER: builtins.int
+    TOKEN_IN_FIELD_NUMBER: builtins.int
+    AMOUNT_IN_FIELD_NUMBER: builtins.int
+    wallet: builtins.str
+    """Wallet, by the name that ListAccounts shows."""
+    chain: builtins.str
+    """CAIP-2 chain of the trade."""
+    token_in: builtins.str
+    """Token given, "0x…"."""
+    amount_in: builtins.str
+    """Amount given, base units of token_in, uint256."""
+    def __init__(
+        self,
+        *,
+        wallet: builtins.str = ...,
+        chain: builtins.str = ...,
+        token_in: builtins.str = ...,
+        amount_in: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["amount_in", b"amount_in", "chain", b"chain", "token_in", b"token_in", "wallet", b"wallet"]) -> None: ...
+
+global___ChooseAccountRequest = ChooseAccountRequest
+
+@typing.final
+class ChooseAccountResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: builtins.int
+    CHOICES_FIELD_NUMBER: builtins.int
+    account: builtins.str
+    """CAIP-10 account to quote for; empty when no account of the wallet would sign this amount now."""
+    @property
+    def choices(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___AccountChoice]:
+        """Every account of the wallet that the client has a grant for, in the wallet's order."""
+
+    def __init__(
+        self,
+        *,
+        account: builtins.str = ...,
+        choices: collections.abc.Iterable[global___AccountChoice] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["account", b"account", "choices", b"choices"]) -> None: ...
+
+global___ChooseAccountResponse = ChooseAccountResponse
+
+@typing.final
+class AccountChoice(google.protobuf.message.Message):
+    """What one account of a wallet would do."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: builtins.int
+    WOULD_SIGN_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    MESSAGE_FIELD_NUMBER: builtins.int
+    MAX_AMOUNT_IN_FIELD_NUMBER: builtins.int
+    account: builtins.str
+    """CAIP-10."""
+    would_sign: builtins.bool
+    """Whether it would sign the amount that was asked about."""
+    reason: builtins.str
+    """Why not: a reason code as errors carry it, for example "DEVICE_GONE", "WALLET_CONDITION", "AMOUNT_TOO_HIGH"."""
+    message: builtins.str
+    """The same for people, with what to do."""
+    max_amount_in: builtins.str
+    """Most of token_in that one trade of this account may give now, base units, uint256; "0" when nothing."""
+    def __init__(
+        self,
+        *,
+        account: builtins.str = ...,
+        would_sign: builtins.bool = ...,
+        reason: builtins.str = ...,
+        message: builtins.str = ...,
+        max_amount_in: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["account", b"account", "max_amount_in", b"max_amount_in", "message", b"message", "reason", b"reason", "would_sign", b"would_sign"]) -> None: ...
+
+global___AccountChoice = AccountChoice
 
 @typing.final
 class SignEvmTransactionRequest(google.protobuf.message.Message):
@@ -446,11 +551,11 @@ class CancelTransactionResponse(google.protobuf.message.Message):
     TRANSACTION_HASH_FIELD_NUMBER: builtins.int
     POLICY_HASH_FIELD_NUMBER: builtins.int
     transaction_id: builtins.str
-    """Id of the cancelling transaction, which has its own record."""
+    """Id of the cancelling transaction, which has its own record; that of the transaction itself when it was given up."""
     nonce: builtins.int
     """The nonce that both share."""
     raw_transaction: builtins.bytes
-    """EIP-2718 typed transaction. Never log or store it."""
+    """EIP-2718 typed transaction. Never log or store it. Empty when it was given up: there is nothing to cancel."""
     transaction_hash: builtins.str
     """keccak-256 of raw_transaction."""
     policy_hash: builtins.str
@@ -649,7 +754,9 @@ class WatchTransactionsResponse(google.protobuf.message.Message):
     previous_state: protos.airlock.signer.v1.types_pb2.SlotState.ValueType
     """State before the change; unspecified for the first event of a transaction."""
     device_phase: global___WatchTransactionsResponse.DevicePhase.ValueType
-    """Set while a device or a person is waited for."""
+    """Set while a device or a person is waited for. Such an event has no cursor; its transaction has an id and, until its
+    turn has come, no nonce and no state.
+    """
     device_message: builtins.str
     """Line for people, for example "2 of 3 screens"; empty without a device."""
     @property

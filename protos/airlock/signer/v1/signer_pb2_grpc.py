@@ -39,6 +39,11 @@ class SignerStub(object):
                 request_serializer=protos_dot_airlock_dot_signer_dot_v1_dot_signer__pb2.ListAccountsRequest.SerializeToString,
                 response_deserializer=protos_dot_airlock_dot_signer_dot_v1_dot_signer__pb2.ListAccountsResponse.FromString,
                 _registered_method=True)
+        self.ChooseAccount = channel.unary_unary(
+                '/airlock.signer.v1.Signer/ChooseAccount',
+                request_serializer=protos_dot_airlock_dot_signer_dot_v1_dot_signer__pb2.ChooseAccountRequest.SerializeToString,
+                response_deserializer=protos_dot_airlock_dot_signer_dot_v1_dot_signer__pb2.ChooseAccountResponse.FromString,
+                _registered_method=True)
         self.SignEvmTransaction = channel.unary_unary(
                 '/airlock.signer.v1.Signer/SignEvmTransaction',
                 request_serializer=protos_dot_airlock_dot_signer_dot_v1_dot_signer__pb2.SignEvmTransactionRequest.SerializeToString,
@@ -96,6 +101,13 @@ class SignerServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ChooseAccount(self, request, context):
+        """Which account of a wallet would sign a trade of this size now: quote for that one. Reserves nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SignEvmTransaction(self, request, context):
         """Decode, judge, reserve nonce and budget, sign, record, answer.
         """
@@ -125,7 +137,8 @@ class SignerServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CancelTransaction(self, request, context):
-        """Same nonce, an empty transfer of nothing to oneself.
+        """Same nonce, an empty transfer of nothing to oneself. A transaction that still waits for a person is given up instead:
+        nothing is signed, and its own call is answered with the denial GIVEN_UP.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -166,6 +179,11 @@ def add_SignerServicer_to_server(servicer, server):
                     servicer.ListAccounts,
                     request_deserializer=protos_dot_airlock_dot_signer_dot_v1_dot_signer__pb2.ListAccountsRequest.FromString,
                     response_serializer=protos_dot_airlock_dot_signer_dot_v1_dot_signer__pb2.ListAccountsResponse.SerializeToString,
+            ),
+            'ChooseAccount': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChooseAccount,
+                    request_deserializer=protos_dot_airlock_dot_signer_dot_v1_dot_signer__pb2.ChooseAccountRequest.FromString,
+                    response_serializer=protos_dot_airlock_dot_signer_dot_v1_dot_signer__pb2.ChooseAccountResponse.SerializeToString,
             ),
             'SignEvmTransaction': grpc.unary_unary_rpc_method_handler(
                     servicer.SignEvmTransaction,
@@ -240,6 +258,33 @@ class Signer(object):
             '/airlock.signer.v1.Signer/ListAccounts',
             protos_dot_airlock_dot_signer_dot_v1_dot_signer__pb2.ListAccountsRequest.SerializeToString,
             protos_dot_airlock_dot_signer_dot_v1_dot_signer__pb2.ListAccountsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChooseAccount(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/airlock.signer.v1.Signer/ChooseAccount',
+            protos_dot_airlock_dot_signer_dot_v1_dot_signer__pb2.ChooseAccountRequest.SerializeToString,
+            protos_dot_airlock_dot_signer_dot_v1_dot_signer__pb2.ChooseAccountResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -10,7 +10,8 @@ Errors, on every call:
   INVALID_ARGUMENT     the request is malformed; google.rpc.BadRequest names the field and what is allowed
   ALREADY_EXISTS       the idempotency key was used with other content
   NOT_FOUND            no such account or transaction among those granted to this client
-  FAILED_PRECONDITION  the account is paused, or a person or device has to act first; ErrorInfo says which
+  FAILED_PRECONDITION  the account is paused, or a person or device has to act first; ErrorInfo says which, and its
+                       metadata {next_account} which account of the wallet would sign instead: quote anew for that one
   RESOURCE_EXHAUSTED   overload, answered within milliseconds (ErrorInfo reason "OVERLOADED"), or a message over 128 KiB
   UNAVAILABLE          chain node, key backend or ledger out of reach; nothing was signed; retry with the same key
   UNIMPLEMENTED        in the contract, not built yet; ErrorInfo reason "NOT_BUILT"
@@ -38,6 +39,12 @@ class SignerStub:
         protos.airlock.signer.v1.signer_pb2.ListAccountsResponse,
     ]
     """The accounts that this client may use."""
+
+    ChooseAccount: grpc.UnaryUnaryMultiCallable[
+        protos.airlock.signer.v1.signer_pb2.ChooseAccountRequest,
+        protos.airlock.signer.v1.signer_pb2.ChooseAccountResponse,
+    ]
+    """Which account of a wallet would sign a trade of this size now: quote for that one. Reserves nothing."""
 
     SignEvmTransaction: grpc.UnaryUnaryMultiCallable[
         protos.airlock.signer.v1.signer_pb2.SignEvmTransactionRequest,
@@ -67,7 +74,9 @@ class SignerStub:
         protos.airlock.signer.v1.signer_pb2.CancelTransactionRequest,
         protos.airlock.signer.v1.signer_pb2.CancelTransactionResponse,
     ]
-    """Same nonce, an empty transfer of nothing to oneself."""
+    """Same nonce, an empty transfer of nothing to oneself. A transaction that still waits for a person is given up instead:
+    nothing is signed, and its own call is answered with the denial GIVEN_UP.
+    """
 
     ReportBroadcast: grpc.UnaryUnaryMultiCallable[
         protos.airlock.signer.v1.signer_pb2.ReportBroadcastRequest,
@@ -100,6 +109,12 @@ class SignerAsyncStub:
     ]
     """The accounts that this client may use."""
 
+    ChooseAccount: grpc.aio.UnaryUnaryMultiCallable[
+        protos.airlock.signer.v1.signer_pb2.ChooseAccountRequest,
+        protos.airlock.signer.v1.signer_pb2.ChooseAccountResponse,
+    ]
+    """Which account of a wallet would sign a trade of this size now: quote for that one. Reserves nothing."""
+
     SignEvmTransaction: grpc.aio.UnaryUnaryMultiCallable[
         protos.airlock.signer.v1.signer_pb2.SignEvmTransactionRequest,
         protos.airlock.signer.v1.signer_pb2.SignEvmTransactionResponse,
@@ -128,7 +143,9 @@ class SignerAsyncStub:
         protos.airlock.signer.v1.signer_pb2.CancelTransactionRequest,
         protos.airlock.signer.v1.signer_pb2.CancelTransactionResponse,
     ]
-    """Same nonce, an empty transfer of nothing to oneself."""
+    """Same nonce, an empty transfer of nothing to oneself. A transaction that still waits for a person is given up instead:
+    nothing is signed, and its own call is answered with the denial GIVEN_UP.
+    """
 
     ReportBroadcast: grpc.aio.UnaryUnaryMultiCallable[
         protos.airlock.signer.v1.signer_pb2.ReportBroadcastRequest,
@@ -162,6 +179,14 @@ class SignerServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[protos.airlock.signer.v1.signer_pb2.ListAccountsResponse, collections.abc.Awaitable[protos.airlock.signer.v1.signer_pb2.ListAccountsResponse]]:
         """The accounts that this client may use."""
+
+    @abc.abstractmethod
+    def ChooseAccount(
+        self,
+        request: protos.airlock.signer.v1.signer_pb2.ChooseAccountRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[protos.airlock.signer.v1.signer_pb2.ChooseAccountResponse, collections.abc.Awaitable[protos.airlock.signer.v1.signer_pb2.ChooseAccountResponse]]:
+        """Which account of a wallet would sign a trade of this size now: quote for that one. Reserves nothing."""
 
     @abc.abstractmethod
     def SignEvmTransaction(
@@ -201,7 +226,9 @@ class SignerServicer(metaclass=abc.ABCMeta):
         request: protos.airlock.signer.v1.signer_pb2.CancelTransactionRequest,
         context: _ServicerContext,
     ) -> typing.Union[protos.airlock.signer.v1.signer_pb2.CancelTransactionResponse, collections.abc.Awaitable[protos.airlock.signer.v1.signer_pb2.CancelTransactionResponse]]:
-        """Same nonce, an empty transfer of nothing to oneself."""
+        """Same nonce, an empty transfer of nothing to oneself. A transaction that still waits for a person is given up instead:
+        nothing is signed, and its own call is answered with the denial GIVEN_UP.
+        """
 
     @abc.abstractmethod
     def ReportBroadcast(

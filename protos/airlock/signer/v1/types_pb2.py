@@ -24,17 +24,17 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$protos/airlock/signer/v1/types.proto\x12\x11\x61irlock.signer.v1\"\x93\x01\n\x0e\x45vmTransaction\x12\n\n\x02to\x18\x01 \x01(\t\x12\x11\n\tvalue_wei\x18\x02 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\x11\n\tgas_limit\x18\x04 \x01(\x04\x12\x1b\n\x13max_fee_per_gas_wei\x18\x05 \x01(\t\x12$\n\x1cmax_priority_fee_per_gas_wei\x18\x06 \x01(\t\"\x88\x01\n\tSwapClaim\x12\x10\n\x08token_in\x18\x01 \x01(\t\x12\x11\n\ttoken_out\x18\x02 \x01(\t\x12\x11\n\tamount_in\x18\x03 \x01(\t\x12\x13\n\x0bminimum_out\x18\x04 \x01(\t\x12\x12\n\nquoted_out\x18\x05 \x01(\t\x12\x1a\n\x12quote_time_unix_ms\x18\x06 \x01(\x03\">\n\x0c\x41pproveClaim\x12\r\n\x05token\x18\x01 \x01(\t\x12\x0f\n\x07spender\x18\x02 \x01(\t\x12\x0e\n\x06\x61mount\x18\x03 \x01(\t\"\xb1\x01\n\tWrapClaim\x12\x39\n\tdirection\x18\x01 \x01(\x0e\x32&.airlock.signer.v1.WrapClaim.Direction\x12\x12\n\namount_wei\x18\x02 \x01(\t\"U\n\tDirection\x12\x19\n\x15\x44IRECTION_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44IRECTION_DEPOSIT\x10\x01\x12\x16\n\x12\x44IRECTION_WITHDRAW\x10\x02\"8\n\x13NativeTransferClaim\x12\x11\n\trecipient\x18\x01 \x01(\t\x12\x0e\n\x06\x61mount\x18\x02 \x01(\t\"\xe2\x01\n\x05\x43laim\x12,\n\x04swap\x18\x01 \x01(\x0b\x32\x1c.airlock.signer.v1.SwapClaimH\x00\x12\x32\n\x07\x61pprove\x18\x02 \x01(\x0b\x32\x1f.airlock.signer.v1.ApproveClaimH\x00\x12,\n\x04wrap\x18\x03 \x01(\x0b\x32\x1c.airlock.signer.v1.WrapClaimH\x00\x12\x41\n\x0fnative_transfer\x18\x04 \x01(\x0b\x32&.airlock.signer.v1.NativeTransferClaimH\x00\x42\x06\n\x04kind\"V\n\tViolation\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0c\n\x04rule\x18\x02 \x01(\t\x12\r\n\x05limit\x18\x03 \x01(\t\x12\x0e\n\x06\x61\x63tual\x18\x04 \x01(\t\x12\x0c\n\x04unit\x18\x05 \x01(\t\"\x89\x03\n\x11TransactionRecord\x12\x16\n\x0etransaction_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\x12\r\n\x05nonce\x18\x03 \x01(\x04\x12\x30\n\x04kind\x18\x04 \x01(\x0e\x32\".airlock.signer.v1.TransactionKind\x12+\n\x05state\x18\x05 \x01(\x0e\x32\x1c.airlock.signer.v1.SlotState\x12\x18\n\x10transaction_hash\x18\x06 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x07 \x01(\t\x12\x1f\n\x17replaces_transaction_id\x18\x08 \x01(\t\x12\x13\n\x0bpolicy_hash\x18\t \x01(\t\x12\x1d\n\x15reserved_time_unix_ms\x18\n \x01(\x03\x12\x1b\n\x13signed_time_unix_ms\x18\x0b \x01(\x03\x12\x14\n\x0c\x62lock_number\x18\x0c \x01(\x04\x12\x10\n\x08reverted\x18\r \x01(\x08\x12\x10\n\x08\x66\x65\x65_paid\x18\x0e \x01(\t\"[\n\nBudgetLine\x12\x10\n\x08resource\x18\x01 \x01(\t\x12\x10\n\x08window_s\x18\x02 \x01(\r\x12\r\n\x05limit\x18\x03 \x01(\t\x12\x0c\n\x04used\x18\x04 \x01(\t\x12\x0c\n\x04unit\x18\x05 \x01(\t*\xe9\x01\n\tSlotState\x12\x1a\n\x16SLOT_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13SLOT_STATE_RESERVED\x10\x01\x12\x15\n\x11SLOT_STATE_SIGNED\x10\x02\x12\x18\n\x14SLOT_STATE_BROADCAST\x10\x03\x12\x14\n\x10SLOT_STATE_MINED\x10\x04\x12\x14\n\x10SLOT_STATE_FINAL\x10\x05\x12\x17\n\x13SLOT_STATE_RELEASED\x10\x06\x12\x17\n\x13SLOT_STATE_REPLACED\x10\x07\x12\x18\n\x14SLOT_STATE_CANCELLED\x10\x08*\x97\x01\n\x0fTransactionKind\x12 \n\x1cTRANSACTION_KIND_UNSPECIFIED\x10\x00\x12\x1d\n\x19TRANSACTION_KIND_ORIGINAL\x10\x01\x12 \n\x1cTRANSACTION_KIND_REPLACEMENT\x10\x02\x12!\n\x1dTRANSACTION_KIND_CANCELLATION\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$protos/airlock/signer/v1/types.proto\x12\x11\x61irlock.signer.v1\"\x93\x01\n\x0e\x45vmTransaction\x12\n\n\x02to\x18\x01 \x01(\t\x12\x11\n\tvalue_wei\x18\x02 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\x11\n\tgas_limit\x18\x04 \x01(\x04\x12\x1b\n\x13max_fee_per_gas_wei\x18\x05 \x01(\t\x12$\n\x1cmax_priority_fee_per_gas_wei\x18\x06 \x01(\t\"\x88\x01\n\tSwapClaim\x12\x10\n\x08token_in\x18\x01 \x01(\t\x12\x11\n\ttoken_out\x18\x02 \x01(\t\x12\x11\n\tamount_in\x18\x03 \x01(\t\x12\x13\n\x0bminimum_out\x18\x04 \x01(\t\x12\x12\n\nquoted_out\x18\x05 \x01(\t\x12\x1a\n\x12quote_time_unix_ms\x18\x06 \x01(\x03\">\n\x0c\x41pproveClaim\x12\r\n\x05token\x18\x01 \x01(\t\x12\x0f\n\x07spender\x18\x02 \x01(\t\x12\x0e\n\x06\x61mount\x18\x03 \x01(\t\"\xb1\x01\n\tWrapClaim\x12\x39\n\tdirection\x18\x01 \x01(\x0e\x32&.airlock.signer.v1.WrapClaim.Direction\x12\x12\n\namount_wei\x18\x02 \x01(\t\"U\n\tDirection\x12\x19\n\x15\x44IRECTION_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44IRECTION_DEPOSIT\x10\x01\x12\x16\n\x12\x44IRECTION_WITHDRAW\x10\x02\"8\n\x13NativeTransferClaim\x12\x11\n\trecipient\x18\x01 \x01(\t\x12\x0e\n\x06\x61mount\x18\x02 \x01(\t\"F\n\x12TokenTransferClaim\x12\r\n\x05token\x18\x01 \x01(\t\x12\x11\n\trecipient\x18\x02 \x01(\t\x12\x0e\n\x06\x61mount\x18\x03 \x01(\t\"\xa3\x02\n\x05\x43laim\x12,\n\x04swap\x18\x01 \x01(\x0b\x32\x1c.airlock.signer.v1.SwapClaimH\x00\x12\x32\n\x07\x61pprove\x18\x02 \x01(\x0b\x32\x1f.airlock.signer.v1.ApproveClaimH\x00\x12,\n\x04wrap\x18\x03 \x01(\x0b\x32\x1c.airlock.signer.v1.WrapClaimH\x00\x12\x41\n\x0fnative_transfer\x18\x04 \x01(\x0b\x32&.airlock.signer.v1.NativeTransferClaimH\x00\x12?\n\x0etoken_transfer\x18\x05 \x01(\x0b\x32%.airlock.signer.v1.TokenTransferClaimH\x00\x42\x06\n\x04kind\"V\n\tViolation\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0c\n\x04rule\x18\x02 \x01(\t\x12\r\n\x05limit\x18\x03 \x01(\t\x12\x0e\n\x06\x61\x63tual\x18\x04 \x01(\t\x12\x0c\n\x04unit\x18\x05 \x01(\t\"\x89\x03\n\x11TransactionRecord\x12\x16\n\x0etransaction_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\x12\r\n\x05nonce\x18\x03 \x01(\x04\x12\x30\n\x04kind\x18\x04 \x01(\x0e\x32\".airlock.signer.v1.TransactionKind\x12+\n\x05state\x18\x05 \x01(\x0e\x32\x1c.airlock.signer.v1.SlotState\x12\x18\n\x10transaction_hash\x18\x06 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x07 \x01(\t\x12\x1f\n\x17replaces_transaction_id\x18\x08 \x01(\t\x12\x13\n\x0bpolicy_hash\x18\t \x01(\t\x12\x1d\n\x15reserved_time_unix_ms\x18\n \x01(\x03\x12\x1b\n\x13signed_time_unix_ms\x18\x0b \x01(\x03\x12\x14\n\x0c\x62lock_number\x18\x0c \x01(\x04\x12\x10\n\x08reverted\x18\r \x01(\x08\x12\x10\n\x08\x66\x65\x65_paid\x18\x0e \x01(\t\"[\n\nBudgetLine\x12\x10\n\x08resource\x18\x01 \x01(\t\x12\x10\n\x08window_s\x18\x02 \x01(\r\x12\r\n\x05limit\x18\x03 \x01(\t\x12\x0c\n\x04used\x18\x04 \x01(\t\x12\x0c\n\x04unit\x18\x05 \x01(\t*\xe9\x01\n\tSlotState\x12\x1a\n\x16SLOT_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13SLOT_STATE_RESERVED\x10\x01\x12\x15\n\x11SLOT_STATE_SIGNED\x10\x02\x12\x18\n\x14SLOT_STATE_BROADCAST\x10\x03\x12\x14\n\x10SLOT_STATE_MINED\x10\x04\x12\x14\n\x10SLOT_STATE_FINAL\x10\x05\x12\x17\n\x13SLOT_STATE_RELEASED\x10\x06\x12\x17\n\x13SLOT_STATE_REPLACED\x10\x07\x12\x18\n\x14SLOT_STATE_CANCELLED\x10\x08*\x97\x01\n\x0fTransactionKind\x12 \n\x1cTRANSACTION_KIND_UNSPECIFIED\x10\x00\x12\x1d\n\x19TRANSACTION_KIND_ORIGINAL\x10\x01\x12 \n\x1cTRANSACTION_KIND_REPLACEMENT\x10\x02\x12!\n\x1dTRANSACTION_KIND_CANCELLATION\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.airlock.signer.v1.types_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SLOTSTATE']._serialized_start=1457
-  _globals['_SLOTSTATE']._serialized_end=1690
-  _globals['_TRANSACTIONKIND']._serialized_start=1693
-  _globals['_TRANSACTIONKIND']._serialized_end=1844
+  _globals['_SLOTSTATE']._serialized_start=1594
+  _globals['_SLOTSTATE']._serialized_end=1827
+  _globals['_TRANSACTIONKIND']._serialized_start=1830
+  _globals['_TRANSACTIONKIND']._serialized_end=1981
   _globals['_EVMTRANSACTION']._serialized_start=60
   _globals['_EVMTRANSACTION']._serialized_end=207
   _globals['_SWAPCLAIM']._serialized_start=210
@@ -47,12 +47,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WRAPCLAIM_DIRECTION']._serialized_end=590
   _globals['_NATIVETRANSFERCLAIM']._serialized_start=592
   _globals['_NATIVETRANSFERCLAIM']._serialized_end=648
-  _globals['_CLAIM']._serialized_start=651
-  _globals['_CLAIM']._serialized_end=877
-  _globals['_VIOLATION']._serialized_start=879
-  _globals['_VIOLATION']._serialized_end=965
-  _globals['_TRANSACTIONRECORD']._serialized_start=968
-  _globals['_TRANSACTIONRECORD']._serialized_end=1361
-  _globals['_BUDGETLINE']._serialized_start=1363
-  _globals['_BUDGETLINE']._serialized_end=1454
+  _globals['_TOKENTRANSFERCLAIM']._serialized_start=650
+  _globals['_TOKENTRANSFERCLAIM']._serialized_end=720
+  _globals['_CLAIM']._serialized_start=723
+  _globals['_CLAIM']._serialized_end=1014
+  _globals['_VIOLATION']._serialized_start=1016
+  _globals['_VIOLATION']._serialized_end=1102
+  _globals['_TRANSACTIONRECORD']._serialized_start=1105
+  _globals['_TRANSACTIONRECORD']._serialized_end=1498
+  _globals['_BUDGETLINE']._serialized_start=1500
+  _globals['_BUDGETLINE']._serialized_end=1591
 # @@protoc_insertion_point(module_scope)

@@ -261,6 +261,32 @@ class NativeTransferClaim(google.protobuf.message.Message):
 global___NativeTransferClaim = NativeTransferClaim
 
 @typing.final
+class TokenTransferClaim(google.protobuf.message.Message):
+    """What the client believes an ERC-20 transfer does. Only a listed top-up of another account of the same wallet can be one."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TOKEN_FIELD_NUMBER: builtins.int
+    RECIPIENT_FIELD_NUMBER: builtins.int
+    AMOUNT_FIELD_NUMBER: builtins.int
+    token: builtins.str
+    """Token that moves."""
+    recipient: builtins.str
+    """Who receives it."""
+    amount: builtins.str
+    """Amount, base units of the token, uint256."""
+    def __init__(
+        self,
+        *,
+        token: builtins.str = ...,
+        recipient: builtins.str = ...,
+        amount: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["amount", b"amount", "recipient", b"recipient", "token", b"token"]) -> None: ...
+
+global___TokenTransferClaim = TokenTransferClaim
+
+@typing.final
 class Claim(google.protobuf.message.Message):
     """Exactly one claim accompanies every transaction."""
 
@@ -270,6 +296,7 @@ class Claim(google.protobuf.message.Message):
     APPROVE_FIELD_NUMBER: builtins.int
     WRAP_FIELD_NUMBER: builtins.int
     NATIVE_TRANSFER_FIELD_NUMBER: builtins.int
+    TOKEN_TRANSFER_FIELD_NUMBER: builtins.int
     @property
     def swap(self) -> global___SwapClaim: ...
     @property
@@ -278,6 +305,8 @@ class Claim(google.protobuf.message.Message):
     def wrap(self) -> global___WrapClaim: ...
     @property
     def native_transfer(self) -> global___NativeTransferClaim: ...
+    @property
+    def token_transfer(self) -> global___TokenTransferClaim: ...
     def __init__(
         self,
         *,
@@ -285,10 +314,11 @@ class Claim(google.protobuf.message.Message):
         approve: global___ApproveClaim | None = ...,
         wrap: global___WrapClaim | None = ...,
         native_transfer: global___NativeTransferClaim | None = ...,
+        token_transfer: global___TokenTransferClaim | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["approve", b"approve", "kind", b"kind", "native_transfer", b"native_transfer", "swap", b"swap", "wrap", b"wrap"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["approve", b"approve", "kind", b"kind", "native_transfer", b"native_transfer", "swap", b"swap", "wrap", b"wrap"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["kind", b"kind"]) -> typing.Literal["swap", "approve", "wrap", "native_transfer"] | None: ...
+    def HasField(self, field_name: typing.Literal["approve", b"approve", "kind", b"kind", "native_transfer", b"native_transfer", "swap", b"swap", "token_transfer", b"token_transfer", "wrap", b"wrap"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["approve", b"approve", "kind", b"kind", "native_transfer", b"native_transfer", "swap", b"swap", "token_transfer", b"token_transfer", "wrap", b"wrap"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["kind", b"kind"]) -> typing.Literal["swap", "approve", "wrap", "native_transfer", "token_transfer"] | None: ...
 
 global___Claim = Claim
 
