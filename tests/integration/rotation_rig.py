@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from signer.adapters.audit_file.file import AuditFile
 from signer.adapters.audit_file.memory import MemoryAudit
 from signer.adapters.dev_key.backend import DevKey, DevKeyBackend
 from signer.adapters.evm_rpc.broadcast import EvmBroadcaster
@@ -58,7 +59,7 @@ class RotationRig:
     world: World
     services: Services
     ledger: SqliteLedger
-    audit: MemoryAudit
+    audit: MemoryAudit | AuditFile
     clock: FakeClock
     log: ListLog
     trader: Client
@@ -177,15 +178,21 @@ async def rotation_rig(
     policy_changes: Sequence[tuple[str, str]] = (),
     clock: FakeClock | None = None,
 ) -> AsyncIterator[RotationRig]:
-    """A signer that serves OLD, which has a grant for a trader; `path` keeps its ledger over restarts."""
+    """A signer that serves OLD, which has a grant for a trader.
+
+    `path` keeps its ledger over restarts, and its audit trail beside it, in `trail_of(path)`.
+    """
     clock = clock or FakeClock(SystemClock().now())
     text = policy_text([OLD], world, figures or PolicyFigures())
     for before, after in policy_changes:
         assert before in text, before
         text = text.replace(before, after)
     trader = Client(name=TRADER_NAME, role=Role.TRADER, grants={OLD: METHODS})
-    log, audit, numbers = ListLog(), MemoryAudit(clock), itertools.count(clock.now())
+    log, numbers = ListLog(), itertools.count(clock.now())
     async with AsyncExitStack() as stack:
+        audit: MemoryAudit | AuditFile = MemoryAudit(clock)
+        if path is not None:
+            audit = await stack.enter_async_context(AuditFile(trail_of(path), clock))
         rpc = await stack.enter_async_context(JsonRpc(url or anvil.url, timeout_ms=10_000))
         backend = DevKeyBackend([DevKey(account=OLD, mnemonic_index=1)])
         binding = Binding(
@@ -223,3 +230,8 @@ async def rotation_rig(
             log=log,
             trader=trader,
         )
+
+
+def trail_of(ledger: Path) -> Path:
+    """Where the audit trail is kept beside a ledger."""
+    return ledger.with_suffix(".audit")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from signer.adapters.audit_file.memory import MemoryAudit
 from signer.adapters.dev_key.backend import DevKeyBackend
 from signer.domain.accounts import AccountId, AccountState, Address, address_of
 from signer.domain.budget import token_resource
@@ -106,6 +107,7 @@ async def test_every_step_is_in_the_audit_trail(rig: RotationRig) -> None:
     await rig.until_swept()
     await rig.rotate(RotationStep.FINISH)
 
+    assert isinstance(rig.audit, MemoryAudit)
     acts = [record for record in rig.audit.records if record.method == "RotateAccount"]
     assert [act.verdict for act in acts] == ["operator", *["approved"] * 4, "operator"]
     assert [act.client for act in acts[1:-1]] == [ROTATION_CLIENT] * 4
