@@ -5,7 +5,7 @@ from contextlib import aclosing
 
 from signer.domain.accounts import AccountState
 from signer.domain.budget import FEE, token_resource
-from signer.domain.events import Cursor
+from signer.domain.events import Cursor, TransactionEvent
 from signer.domain.records import TransactionRecord
 from signer.domain.slots import SlotState
 from signer.domain.transactions import TransactionId
