@@ -15,6 +15,9 @@ BlockHeight = NewType("BlockHeight", int)
 HASH_BYTES = 32
 """Length of a key and of a blockhash."""
 
+SYSTEM_PROGRAM = SolanaKey(bytes(HASH_BYTES))
+"""Owner of nonce accounts."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedSolanaMessage:

@@ -3,10 +3,11 @@
 A backend signs whole transactions for pinned accounts; there is no way to sign a bare hash.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 from signer.domain.accounts import AccountId
+from signer.domain.solana import SignedSolanaMessage
 from signer.domain.transactions import EvmSignature, UnsignedEvmTransaction
 from signer.ports.device import DeviceStatus, Screen, Watch
 
@@ -79,5 +80,16 @@ class AttendedBackend(KeyBackend, Protocol):
         """How the device is now, as a request of this account would find it.
 
         Shows nothing to the person (no PIN screen either), never waits behind one, raises nothing.
+        """
+        ...
+
+    async def sign_solana_at_turn(
+        self, account: AccountId, make: Callable[[], Awaitable[bytes]], watch: Watch
+    ) -> SignedSolanaMessage:
+        """`sign_solana` of the message that `make` makes when its turn has come, just before it is shown.
+
+        `make` is called once the device is there, unlocked and has the pinned key; again only where the first
+        message was not shown. Nothing is shown when it raises (its error ends this call) or takes too long
+        (UnavailableError).
         """
         ...

@@ -7,11 +7,13 @@ import asyncio
 import contextlib
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from concurrent.futures import wait
 from functools import partial
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
+from signer.adapters.device.deadline import Deadline
 from signer.adapters.device.lock import DeviceLock
 from signer.adapters.device.states import DeviceState
 from signer.domain.errors import SignerError, UnavailableError
@@ -22,6 +24,7 @@ QUEUE_MAX = 64
 """Requests that may wait for one device. A person takes tens of seconds for each."""
 
 _DRAIN_SLICE_MS = 50
+_MAKE_SLICE_S = 0.05
 
 
 class DeviceSession(Protocol):
@@ -71,6 +74,27 @@ class Ticket:
         if self._watch is not None and not self.given_up:
             progress = DeviceProgress(phase=phase, message=message)
             post(self._loop, partial(self._watch, progress))
+
+    def make(self, make: Callable[[], Awaitable[T]], *, within_ms: int) -> T:
+        """Have the event loop make what is to be signed, while the device waits. For the owner's thread only.
+
+        Raises what `make` raises, UnavailableError when it takes longer than `within_ms`, and GivenUpError
+        when nobody waits any more. What is made later than that is destroyed.
+        """
+        making = _awaited(make)
+        try:
+            made = asyncio.run_coroutine_threadsafe(making, self._loop)
+        except RuntimeError:  # a loop that has ended has nobody who waits
+            making.close()
+            raise GivenUpError from None
+        deadline = Deadline(within_ms)
+        while not wait((made,), timeout=_MAKE_SLICE_S).done:
+            if self.given_up or deadline.left_ms() == 0:
+                made.cancel()
+                break
+        if made.cancelled():
+            raise GivenUpError if self.given_up else _made_too_late(within_ms)
+        return made.result()
 
 
 class DeviceOwner(Generic[SessionT]):
@@ -212,3 +236,14 @@ def post(loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> None:
     """Call in the loop, in order; a loop that has ended has nobody who waits."""
     with contextlib.suppress(RuntimeError):
         loop.call_soon_threadsafe(call)
+
+
+async def _awaited(make: Callable[[], Awaitable[T]]) -> T:
+    return await make()
+
+
+def _made_too_late(within_ms: int) -> UnavailableError:
+    text = (
+        f"what the device is to sign was not made within {within_ms / 1_000} s; nothing was shown: ask anew"
+    )
+    return UnavailableError(FailReason.CHAIN_UNREACHABLE, text)

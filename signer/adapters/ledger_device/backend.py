@@ -1,6 +1,6 @@
 """The `ledger` key backend: one device, its accounts, and a person who confirms. Keeps no key."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TypeVar
@@ -10,7 +10,7 @@ from typing_extensions import override
 from signer.adapters.device.owner import DeviceOwner, Ticket
 from signer.adapters.device.states import DeviceState
 from signer.adapters.ledger_device import ethereum, solana
-from signer.adapters.ledger_device.application import Key
+from signer.adapters.ledger_device.application import Key, Request
 from signer.adapters.ledger_device.application import Path as DevicePath
 from signer.adapters.ledger_device.ethereum import ETHEREUM
 from signer.adapters.ledger_device.paths import encode_path
@@ -20,6 +20,7 @@ from signer.adapters.ledger_device.solana import SOLANA
 from signer.domain.accounts import AccountId, chain_of, evm_chain_id, is_evm
 from signer.domain.errors import BrokenError, ConfigurationError, PreconditionError
 from signer.domain.reasons import FailReason
+from signer.domain.solana import SignedSolanaMessage
 from signer.domain.transactions import EvmSignature, UnsignedEvmTransaction
 from signer.ports.device import DeviceStatus, Screen, Watch
 from signer.ports.events import EventLog
@@ -112,7 +113,21 @@ class LedgerBackend:
     async def sign_solana_for(self, watch: Watch | None, account: AccountId, message: bytes) -> bytes:
         """Sign, and tell `watch` how far it is."""
         request = solana.signing_request(self._key(account, evm=False), message)
-        return await self._run(lambda session, ticket: session.sign(request, ticket), watch)
+        signed = await self._run(lambda session, ticket: session.sign(request, ticket), watch)
+        return signed.signature
+
+    async def sign_solana_at_turn(
+        self, account: AccountId, make: Callable[[], Awaitable[bytes]], watch: Watch
+    ) -> SignedSolanaMessage:
+        """Have a person sign the message that `make` makes when the device is ready to show it."""
+        key, within_ms = self._key(account, evm=False), self._patience.answer_ms
+
+        def made(ticket: Ticket) -> Request[SignedSolanaMessage]:
+            return solana.signing_request(key, ticket.make(make, within_ms=within_ms))
+
+        return await self._run(
+            lambda session, ticket: session.sign_made(key, lambda: made(ticket), ticket), watch
+        )
 
     @property
     def device(self) -> str:

@@ -87,8 +87,13 @@ class LedgerSession:
         Raises RejectedError, PreconditionError (a person must act; DEVICE_OUTCOME_UNKNOWN when the connection
         was lost in review), UnavailableError (nothing was shown or signed) and BrokenError.
         """
+        return self.sign_made(request.key, lambda: request, ticket)
+
+    def sign_made(self, key: Key, make: Callable[[], Request[T]], ticket: Ticket) -> T:
+        """`sign` what `make` makes once the device is ready. When that raises, nothing is shown."""
         try:
-            blind_signing = self._prepare(request.key)
+            blind_signing = self._prepare(key)
+            request = make()
             if request.needs_blind_signing and not blind_signing:
                 raise situations.blind_signing_off(self._asked(request.key))
             channel = self._connected(request.key)

@@ -3,15 +3,14 @@
 from functools import partial
 from hashlib import sha256
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from signer.adapters.ledger_device.application import Application, Key, Path, Request
 from signer.adapters.ledger_device.chunks import command, pieces
+from signer.decode.solana.signature import require_signature
 from signer.domain.accounts import address_of
 from signer.domain.base58 import base58, base58_key
 from signer.domain.errors import PreconditionError
 from signer.domain.reasons import FailReason
+from signer.domain.solana import SignedSolanaMessage, SolanaKey
 
 MESSAGE_MAX = 2_600
 """Longest message that was seen to work; a transaction of the network has 1,232 bytes at most."""
@@ -25,8 +24,8 @@ _SIGNATURE_BYTES, _KEY_BYTES = 64, 32
 _CONFIGURATION_BYTES = 5
 
 
-def signing_request(key: Key, message: bytes) -> Request[bytes]:
-    """Ask for a signature.
+def signing_request(key: Key, message: bytes) -> Request[SignedSolanaMessage]:
+    """Ask for a signature over a whole message.
 
     Raises PreconditionError when the message is empty or longer than was seen to work.
     """
@@ -42,19 +41,16 @@ def signing_request(key: Key, message: bytes) -> Request[bytes]:
             for at, piece in enumerate(cut)
         ],
         answer_bytes=_SIGNATURE_BYTES,
-        read=partial(_signature, base58_key(address_of(key.account)), message),
+        read=partial(_signed, SolanaKey(base58_key(address_of(key.account))), message),
         shown=f"Message Hash {base58(sha256(message).digest())}, or the transfer in words",
         # Only the application knows what it can show in words: it refuses the rest by a word of its own.
         needs_blind_signing=False,
     )
 
 
-def _signature(public_key: bytes, message: bytes, data: bytes) -> bytes:
-    try:
-        Ed25519PublicKey.from_public_bytes(public_key).verify(data, message)
-    except InvalidSignature:
-        raise ValueError("made by another key, or over another message") from None
-    return data
+def _signed(public_key: SolanaKey, message: bytes, data: bytes) -> SignedSolanaMessage:
+    require_signature(public_key, message, data)
+    return SignedSolanaMessage(message=message, signature=data)
 
 
 def _blind_signing(data: bytes) -> bool:

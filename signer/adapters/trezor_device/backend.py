@@ -1,6 +1,6 @@
 """The `trezor` key backend: keys on one device, a person before it. Refuses to sign without either."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import NoReturn, TypeVar
 
 from trezorlib.transport import Transport
@@ -11,10 +11,11 @@ from signer.adapters.device.states import DeviceState
 from signer.adapters.trezor_device.device import TrezorDevice, TrezorKey
 from signer.adapters.trezor_device.places import finder
 from signer.adapters.trezor_device.session import TrezorSession
-from signer.adapters.trezor_device.signing import ask_evm, ask_solana, require_signable
+from signer.adapters.trezor_device.signing import ask_evm, ask_made_solana, ask_solana, require_signable
 from signer.domain.accounts import AccountId, chain_of, evm_chain_id
 from signer.domain.errors import BrokenError, PreconditionError
 from signer.domain.reasons import FailReason
+from signer.domain.solana import SignedSolanaMessage
 from signer.domain.transactions import EvmSignature, UnsignedEvmTransaction
 from signer.ports.device import DevicePhase, DeviceProgress, DeviceStatus, Screen, Watch
 from signer.ports.key_backend import KeyBackend
@@ -120,9 +121,7 @@ class TrezorBackend:
 
     async def sign_solana_watched(self, account: AccountId, message: bytes, watch: Watch | None) -> bytes:
         """`sign_solana` with somebody who watches."""
-        key = self._key(account)
-        if key.is_evm:
-            raise BrokenError(FailReason.BROKEN, f"{account} was asked to sign a Solana message")
+        key = self._solana_key(account)
         require_signable(key, message)
         return await self._watched(
             lambda session, ticket: session.sign(
@@ -130,6 +129,25 @@ class TrezorBackend:
             ),
             watch,
         )
+
+    async def sign_solana_at_turn(
+        self, account: AccountId, make: Callable[[], Awaitable[bytes]], watch: Watch
+    ) -> SignedSolanaMessage:
+        """Sign the message that `make` makes when the device is ready to show it."""
+        key, within_ms = self._solana_key(account), self._device.answer_ms
+
+        def work(session: TrezorSession, ticket: Ticket) -> SignedSolanaMessage | Exception:
+            def made() -> bytes:
+                return ticket.make(make, within_ms=within_ms)
+
+            return session.sign(
+                ticket, key, lambda wallet, request: ask_made_solana(wallet, request, key, made)
+            )
+
+        outcome = await self._watched(work, watch)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
     async def aclose(self) -> None:
         """End what the person has before them, and let go of the device."""
@@ -148,6 +166,12 @@ class TrezorBackend:
         key = self._keys.get(account)
         if key is None:
             raise BrokenError(FailReason.BROKEN, f"the Trezor at {self._where} holds no key for {account}")
+        return key
+
+    def _solana_key(self, account: AccountId) -> TrezorKey:
+        key = self._key(account)
+        if key.is_evm:
+            raise BrokenError(FailReason.BROKEN, f"{account} was asked to sign a Solana message")
         return key
 
     @override

@@ -3,19 +3,21 @@
 The device's own word for what it signed is never believed.
 """
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from collections.abc import Callable
 
+from signer.adapters.device.owner import GivenUpError
 from signer.adapters.trezor_device import library
 from signer.adapters.trezor_device.device import TrezorKey
 from signer.adapters.trezor_device.request import Request
 from signer.decode.evm.envelope import signing_hash
 from signer.decode.evm.recovery import recover_address
 from signer.decode.solana.message import parse_message
+from signer.decode.solana.signature import require_signature
 from signer.domain.accounts import address_of
 from signer.domain.base58 import base58
 from signer.domain.errors import BrokenError, InvalidRequestError
 from signer.domain.reasons import FailReason
+from signer.domain.solana import SignedSolanaMessage, SolanaKey
 from signer.domain.transactions import EvmSignature, UnsignedEvmTransaction
 
 _SCREENS, _SCREENS_WITH_DATA = 2, 3
@@ -59,8 +61,8 @@ def ask_solana(wallet: library.Session, request: Request, key: TrezorKey, messag
     request.ask(screens=None)
     signature = library.sign_solana(wallet, key.steps, message, None)
     try:
-        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
-    except (InvalidSignature, ValueError):
+        require_signature(public_key, message, signature)
+    except ValueError:
         raise _foreign("it does not verify over our message") from None
     if len(signature) != _SIGNATURE_BYTES:
         raise _foreign(f"it has {len(signature)} bytes")
@@ -68,12 +70,31 @@ def ask_solana(wallet: library.Session, request: Request, key: TrezorKey, messag
     return signature
 
 
+def ask_made_solana(
+    wallet: library.Session, request: Request, key: TrezorKey, make: Callable[[], bytes]
+) -> SignedSolanaMessage | Exception:
+    """`ask_solana` of the message that `make` makes now.
+
+    An error of `make` is returned, not raised: it is none of the device, which was asked nothing and stays
+    connected.
+    """
+    try:
+        message = make()
+        require_signable(key, message)
+    except GivenUpError:
+        raise
+    except Exception as error:  # noqa: BLE001 - supervision: handed to the caller in its own thread
+        return error
+    request.begin()  # the making was no part of the person's time
+    return SignedSolanaMessage(message=message, signature=ask_solana(wallet, request, key, message))
+
+
 def require_signable(key: TrezorKey, message: bytes) -> None:
     """Raise InvalidRequestError unless the message can be read and needs the signature of this key."""
     _required_signer(key, message)
 
 
-def _required_signer(key: TrezorKey, message: bytes) -> bytes:
+def _required_signer(key: TrezorKey, message: bytes) -> SolanaKey:
     # The firmware signs for a key that the message does not name; such a signature is good for nothing.
     try:
         signers = parse_message(message).signers

@@ -10,9 +10,8 @@ from typing import TypeAlias
 
 from signer.decode.solana.message import SolanaInstruction, SolanaMessage, parse_message
 from signer.domain.base58 import base58, base58_key
-from signer.domain.solana import HASH_BYTES, Blockhash, SolanaKey
+from signer.domain.solana import HASH_BYTES, SYSTEM_PROGRAM, Blockhash, SolanaKey
 
-SYSTEM_PROGRAM = SolanaKey(bytes(HASH_BYTES))
 RECENT_BLOCKHASHES = SolanaKey(base58_key("SysvarRecentB1ockHashes11111111111111111111"))
 """The sysvar that AdvanceNonceAccount names."""
 

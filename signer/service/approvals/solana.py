@@ -1,7 +1,6 @@
-"""A Solana message before a person: alive when it is shown and when it is signed, or the signature is destroyed.
+"""A Solana message before a person. Refuses a signature that the network would not take any more.
 
-A person is slower than a blockhash. A message that lives by one gets a new one when its turn before the person
-has come. One that lives by a durable nonce waits as long as nobody moves the nonce; it is never changed.
+A person is slower than a blockhash. A message that lives by one gets a new one when its turn has come. One that lives by a durable nonce waits as long as nobody moves the nonce; it is never changed.
 """
 
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from signer.ports.device import Watch
 from signer.ports.key_backend import AttendedBackend
 
 LIFE_MAX_BLOCKS = 300
-"""A blockhash lives 150 blocks. A node behind a balancer may lag; one that promises more than twice that lies."""
+"""A blockhash lives 150 blocks, and a node may lag behind another; one that promises more than this lies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +83,9 @@ def _read(
     if key not in signers:
         raise InvalidRequestError("message", f"needs no signature of {base58(key)}; its signers are allowed")
     if isinstance(lifetime, DurableNonce) and lifetime.authority not in {key, *nonce_authorities}:
-        text = f"{base58(lifetime.authority)} is the nonce's authority; {base58(key)} or one listed is allowed"
+        text = (
+            f"{base58(lifetime.authority)} is the nonce's authority; {base58(key)} or one listed is allowed"
+        )
         raise InvalidRequestError("message", text)
     return key, lifetime
 
@@ -135,7 +136,9 @@ class _Renewed:
         height = await self._blockhashes.block_height()
         left = latest.last_valid_block_height - height
         if not 0 < left <= LIFE_MAX_BLOCKS:
-            text = f"the node's newest blockhash is good for {left} more blocks; 1 to {LIFE_MAX_BLOCKS} can be"
+            text = (
+                f"the node's newest blockhash is good for {left} blocks; 1 to {LIFE_MAX_BLOCKS} are possible"
+            )
             raise UnavailableError(FailReason.CHAIN_UNREACHABLE, f"{text}. Nothing was shown")
         self.last_valid = latest.last_valid_block_height
         self.shown = with_blockhash(self._message, latest.blockhash)
@@ -145,8 +148,8 @@ class _Renewed:
         height = await self._blockhashes.block_height()
         if self.last_valid is None or height > self.last_valid:
             text = (
-                f"the blockhash died at block {self.last_valid}, and the chain is at {height}: the signature came "
-                "too late and was destroyed. Ask anew; with a durable nonce a person has all the time they need"
+                f"the blockhash died after block {self.last_valid}, and the chain is at {height}: the signature "
+                "came too late and was destroyed. Ask anew; a durable nonce leaves a person more time"
             )
             raise RejectedError(DenyReason.NOT_CONFIRMED_IN_TIME, text)
 

@@ -1,0 +1,1 @@
+"""A Solana node, asked over plain JSON-RPC."""
