@@ -52,7 +52,7 @@ from signer.service.path.sign import SignLimits
 from signer.service.policies import Policies
 from signer.service.services import Ports, Services, wire
 from signer.service.verify_audit import Verify, VerifyAudit
-from signer.settings import Settings
+from signer.settings import Settings, surroundings_of
 from signer.vault_access import certificate_keeper, open_vault, vault_backend
 
 
@@ -117,7 +117,7 @@ async def open_signer(
 ) -> AsyncIterator[Listening]:
     """The real signer, open and serving."""
     async with AsyncExitStack() as stack:
-        policies = await Policies.open(PolicyFile(settings.policy))
+        policies = await Policies.open(PolicyFile(settings.policy), surroundings_of(settings))
         calls = CallMetrics()
         make_edge = partial(real_edge, settings, clock=clock, log=log, meter=calls)
         # A certificate that lies there is looked at before anything is opened; Vault's comes with its login.

@@ -19,7 +19,7 @@ from signer.domain.time import MS_PER_S
 from signer.policy.load import load as load_policy
 from signer.ports.clock import Clock
 from signer.service.policy_signature import require_signed
-from signer.settings import ChainSettings, Settings
+from signer.settings import ChainSettings, Settings, surroundings_of
 
 _DAY_MS = 24 * 60 * 60 * MS_PER_S
 _EXPIRES_SOON_DAYS = 14
@@ -85,7 +85,8 @@ async def _certificates(settings: Settings, clock: Clock) -> str:
 
 
 async def _policy(settings: Settings) -> str:
-    policy = load_policy(await PolicyFile(settings.policy).read(), str(settings.policy))
+    text = await PolicyFile(settings.policy).read()
+    policy = load_policy(text, str(settings.policy), surroundings_of(settings))
     missing = [each.id for each in settings.accounts if policy.account(each.account_id) is None]
     if missing:
         raise ConfigurationError(

@@ -7,6 +7,7 @@ from signer.domain.accounts import AccountId
 from signer.policy.inherit import with_successors
 from signer.policy.load import load
 from signer.policy.model import Policy
+from signer.policy.surroundings import Surroundings
 from signer.ports.policy_source import PolicySource
 from signer.service.guardian import Guardian
 
@@ -14,17 +15,21 @@ from signer.service.guardian import Guardian
 class Policies:
     """Holds the policy in force."""
 
-    def __init__(self, *, source: PolicySource, first: Policy) -> None:
+    def __init__(self, *, source: PolicySource, first: Policy, surroundings: Surroundings | None) -> None:
         self._source = source
+        self._surroundings = surroundings
         self._file = first
         self._current = first
         self._successions: list[tuple[AccountId, AccountId]] = []
         self._guardian: Guardian | None = None
 
     @classmethod
-    async def open(cls, source: PolicySource) -> "Policies":
-        """Begin with the file as it is now. Raises ConfigurationError naming every mistake and open door."""
-        return cls(source=source, first=await _read(source))
+    async def open(cls, source: PolicySource, surroundings: Surroundings | None = None) -> "Policies":
+        """Begin with the file as it is now. Raises ConfigurationError naming every mistake and open door.
+
+        No policy comes into force that does not fit the `surroundings`.
+        """
+        return cls(source=source, first=await _read(source, surroundings), surroundings=surroundings)
 
     @property
     def current(self) -> Policy:
@@ -33,7 +38,7 @@ class Policies:
 
     async def read_again(self) -> tuple[Policy, Policy]:
         """Policies (in force, as the file is now). Raises ConfigurationError; nothing changes either way."""
-        offered = await _read(self._source)
+        offered = await _read(self._source, self._surroundings)
         if self._guardian is not None:
             await self._guardian.judge(offered, self._source.name)
         return self._current, offered
@@ -60,5 +65,5 @@ class Policies:
             self._current = with_successors(self._file, self._successions)
 
 
-async def _read(source: PolicySource) -> Policy:
-    return load(await source.read(), source.name)
+async def _read(source: PolicySource, surroundings: Surroundings | None) -> Policy:
+    return load(await source.read(), source.name, surroundings)

@@ -5,6 +5,7 @@ from signer.settings.environment import harden_environment, refuse_redirected_de
 from signer.settings.load import load, load_vault_place, parse
 from signer.settings.model import AccountSettings, ChainSettings, Settings, TlsSettings
 from signer.settings.rotation import RotationSettings
+from signer.settings.surroundings import surroundings_of
 from signer.settings.texts import GRANTABLE_METHODS
 from signer.settings.vault import LoginSettings, VaultKeySettings, VaultPlace, VaultSettings
 
@@ -28,4 +29,5 @@ __all__ = [
     "load_vault_place",
     "parse",
     "refuse_redirected_devices",
+    "surroundings_of",
 ]

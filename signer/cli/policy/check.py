@@ -13,13 +13,16 @@ from signer.domain.errors import ConfigurationError
 from signer.policy.document import parse
 from signer.policy.fail_open import check
 from signer.policy.model import Policy
+from signer.policy.surroundings import check_fit
 from signer.service.policy_signature import require_signed, statement_of, verify
+from signer.settings import load, surroundings_of
 
 
 def add_to(actions: Subparsers) -> None:
     """Add the action."""
     parser = actions.add_parser("check", help="parse it, refuse what fails open, look at its signature")
     parser.add_argument("file", metavar="FILE", type=Path)
+    parser.add_argument("--settings", metavar="signer.toml", type=Path, help="whether it fits these, too")
     parser.add_argument("--guardian", metavar="0x…", help="who must have signed it")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
     parser.set_defaults(command=_run)
@@ -29,7 +32,10 @@ def _run(arguments: Arguments) -> int:
     path: Path = arguments.file
     as_json: bool = arguments.json
     policy = parse(read_policy(path), str(path))
+    settings: Path | None = arguments.settings
     findings = check(policy)
+    if settings is not None:
+        findings += check_fit(policy, surroundings_of(load(settings)))
     signed_by, problem = _signature(policy, path, arguments.guardian)
     if as_json:
         rows = [{"line": each.line, "key": each.key, "problem": each.problem} for each in findings]

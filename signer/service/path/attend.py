@@ -19,6 +19,7 @@ from signer.domain.records import TransactionRecord
 from signer.domain.rotation import use_of
 from signer.domain.time import MS_PER_S, UnixMs
 from signer.domain.transactions import TransactionId
+from signer.policy.surroundings import BROADCAST_NEEDS_S
 from signer.ports.clock import Clock
 from signer.ports.events import EventLog
 from signer.ports.key_backend import AttendedBackend
@@ -32,8 +33,7 @@ from signer.service.path.sign import said_no
 
 PERSON_NEEDS_MS = 15 * MS_PER_S
 """Less than this before a swap's deadline is no time to read and to press."""
-BROADCAST_NEEDS_MS = 5 * MS_PER_S
-"""What is left for the transaction to reach a block after the person confirmed."""
+_BROADCAST_NEEDS_MS = BROADCAST_NEEDS_S * MS_PER_S
 
 Answer = TransactionRecord | Denied
 Build = Callable[[UnixMs | None], Awaitable[Case]]
@@ -131,7 +131,7 @@ class Attend:
     def _wanted(self, case: Case, device: AttendedBackend, asked_at: UnixMs) -> Wanted:
         ends_at = asked_at + device.approval_timeout_ms
         if isinstance(case.action, Swap):
-            ends_at = min(ends_at, case.action.deadline * MS_PER_S - BROADCAST_NEEDS_MS)
+            ends_at = min(ends_at, case.action.deadline * MS_PER_S - _BROADCAST_NEEDS_MS)
         return Wanted(
             id=self._new_id(),
             account=case.account,
@@ -177,8 +177,8 @@ def _too_soon(wanted: Wanted) -> Denied:
     violation = Violation(
         reason=DenyReason.DEADLINE_TOO_SOON,
         rule="deadline",
-        limit=str(-(-(wanted.asked_at + PERSON_NEEDS_MS + BROADCAST_NEEDS_MS) // MS_PER_S)),
-        actual=str((wanted.ends_at + BROADCAST_NEEDS_MS) // MS_PER_S),
+        limit=str(-(-(wanted.asked_at + PERSON_NEEDS_MS + _BROADCAST_NEEDS_MS) // MS_PER_S)),
+        actual=str((wanted.ends_at + _BROADCAST_NEEDS_MS) // MS_PER_S),
         unit="unix s",
     )
     return Denied(violations=(violation,), trace=("person's time",))
