@@ -27,7 +27,7 @@ def add_to(subparsers: Subparsers) -> None:
     """Add the subcommand."""
     parser = subparsers.add_parser(
         "trezor",
-        help="a Trezor as its emulator is one (protocol v1, firmware 1.14.1 or 2.10.0), on 127.0.0.1",
+        help="a Trezor as its emulator is one (firmware 1.14.1 or 2.10.0; safe7 speaks THP), on 127.0.0.1",
         epilog=f"stdin takes one command a line: {', '.join(_COMMANDS)}, quit",
     )
     parser.add_argument("--port", type=int, default=0, help="UDP; 0 takes a free one")
@@ -51,6 +51,7 @@ def _run(arguments: Arguments) -> int:
         person=_telling(_person(arguments)),
         pin=arguments.pin,
     )
+    device.state.on_code = lambda code: _say({"code": code})
     try:
         with UdpServer(device, port=arguments.port) as server:
             # The first line on stdout tells a test harness where to connect.

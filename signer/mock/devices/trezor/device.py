@@ -1,5 +1,7 @@
 """The double itself: one message in, any number out, and a person who presses. Knows no transport.
 
+What comes before the messages (packets, channels, trust) is the work of a wire: protocol v1 or THP.
+
 It copies what real firmware does, its hazards included: core firmware ends a workflow in silence when another
 message comes, completes one whose host went away, and the reply waits for whoever reads next.
 """
@@ -16,6 +18,7 @@ from signer.mock.devices.trezor import ethereum, management, solana
 from signer.mock.devices.trezor.flavour import MODEL_T, Flavour
 from signer.mock.devices.trezor.person import Decision, Person, Press, Screen, approving
 from signer.mock.devices.trezor.state import Answer, DeviceState, Handler, RefusalError, Workflow
+from signer.mock.devices.trezor.thp import pairing, sessions
 
 _HANDLERS: Mapping[type[MessageType], Handler] = {
     messages.Initialize: cast(Handler, management.initialize),
@@ -35,12 +38,19 @@ _HANDLERS: Mapping[type[MessageType], Handler] = {
 }
 """Each handler takes its own kind of message, which the key names."""
 
+_OVER_THP: Mapping[type[MessageType], Handler] = {
+    **{kind: handler for kind, handler in _HANDLERS.items() if kind is not messages.Initialize},
+    messages.ThpCreateNewSession: cast(Handler, sessions.create_session),
+}
+
 _CORE_ONLY = frozenset({messages.SolanaGetPublicKey, messages.SolanaGetAddress, messages.SolanaSignTx})
 
-_ANSWERS: Mapping[type[MessageType], type[MessageType]] = {
+_ANSWERS: Mapping[type[MessageType], type[MessageType] | tuple[type[MessageType], ...]] = {
+    messages.ButtonRequest: messages.ButtonAck,
     messages.PinMatrixRequest: messages.PinMatrixAck,
     messages.PassphraseRequest: messages.PassphraseAck,
     messages.EthereumTxRequest: messages.EthereumTxAck,
+    **pairing.ANSWERS,
 }
 """What the host may say to what the device asks."""
 
@@ -68,7 +78,8 @@ class TrezorDevice:
         self.received: list[str] = []
         self.on_reply: Callable[[MessageType], None] = _nowhere
         self.on_unplug: Callable[[], None] = _nothing
-        self._lock = threading.RLock()
+        self.on_forget: Callable[[], None] = _nothing
+        self.mutex = threading.RLock()
         self._request = ""
         self._workflow: Workflow | None = None
         self._asked: MessageType | None = None
@@ -77,26 +88,56 @@ class TrezorDevice:
 
     def receive(self, message: MessageType) -> None:
         """Take one message of the host."""
-        with self._lock:
+        with self.mutex:
             self.received.append(type(message).__name__)
             if not self.silent:
                 self._take(message)
+
+    def begin(self, name: str, workflow: Workflow) -> None:
+        """Run a workflow that a wire has made of a message of its own."""
+        with self.mutex:
+            self.received.append(name)
+            self._end_workflow()
+            self._request, self._screens = name, 0
+            self._workflow = workflow
+            self._resume(None)
+
+    @property
+    def busy(self) -> bool:
+        """A workflow waits for its person or its host."""
+        return self._workflow is not None
+
+    def awaits(self, message: MessageType) -> bool:
+        """Whether it is what the workflow waits for from its host."""
+        return self._asked is not None and isinstance(message, _ANSWERS.get(type(self._asked), ()))
+
+    def preempt(self) -> None:
+        """End the workflow in silence: somebody else wants the device."""
+        with self.mutex:
+            self._end_workflow()
+
+    def look(self) -> None:
+        """The person looks at a screen that no host knows of."""
+        with self.mutex:
+            if isinstance(self._asked, messages.ButtonRequest):
+                self._consult(self._asked)
 
     def press(self, press: Press) -> bool:
         """A press out of the blue, also after the host has left. Says whether a screen was there to press on.
 
         Model One takes a press only after the host's ButtonAck; core does not wait for it.
         """
-        with self._lock:
+        with self.mutex:
             listens = self.state.flavour.core or self._acknowledged
-            if not isinstance(self._asked, messages.ButtonRequest) or not listens:
+            leaves = press is Press.REJECT and isinstance(self._asked, messages.ThpCodeEntryCpaceTrezor)
+            if not (leaves or (isinstance(self._asked, messages.ButtonRequest) and listens)):
                 return False
             self._apply(press)
             return True
 
     def send_unasked(self, message: MessageType) -> None:
         """Put a message before the host that it did not ask for: a stale reply."""
-        with self._lock:
+        with self.mutex:
             self.on_reply(message)
 
     def root_fingerprint(self) -> bytes:
@@ -105,26 +146,28 @@ class TrezorDevice:
 
     def evict_sessions(self) -> None:
         """As ten sessions of other programs would."""
-        with self._lock:
+        with self.mutex:
             self.state.sessions.clear()
+            self.on_forget()
 
     def lock(self) -> None:
         """As after ten idle minutes."""
-        with self._lock:
+        with self.mutex:
             self.state.lock()
 
     def restart(self) -> None:
         """Lose power and come back. Its transport drops what was on the way."""
-        with self._lock:
+        with self.mutex:
             self._end_workflow()
             self.state.restart()
+            self.on_forget()
 
     def _take(self, message: MessageType) -> None:
         asked = self._asked
         if isinstance(asked, messages.ButtonRequest) and isinstance(message, messages.ButtonAck):
             self._acknowledged = True
             self._consult(asked)
-        elif asked is not None and isinstance(message, _ANSWERS.get(type(asked), ())):
+        elif self.awaits(message):
             self._resume(message)
         elif asked is None or self._ends_dialog(asked, message):
             self._end_workflow()
@@ -137,7 +180,8 @@ class TrezorDevice:
         return not swallows or isinstance(message, _BREAKS_MODEL_ONE_DIALOG)
 
     def _begin(self, message: MessageType) -> None:
-        handler = _HANDLERS.get(type(message))
+        handlers = _HANDLERS if self.state.flavour.thp is None else _OVER_THP
+        handler = handlers.get(type(message))
         unknown = handler is None or (type(message) in _CORE_ONLY and not self.state.flavour.core)
         if handler is None or unknown:
             code = messages.FailureType.UnexpectedMessage
@@ -189,7 +233,7 @@ class TrezorDevice:
             self._apply(decision.press)
 
     def _press_later(self, asked: MessageType, decision: Decision) -> None:
-        with self._lock:
+        with self.mutex:
             if self._asked is asked:
                 self._apply(decision.press)
 
@@ -198,8 +242,7 @@ class TrezorDevice:
             case Press.IGNORE:
                 return
             case Press.UNPLUG:
-                self._end_workflow()
-                self.state.restart()
+                self.restart()
                 self.on_unplug()
             case _:
                 self._resume(press)

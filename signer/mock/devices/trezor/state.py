@@ -46,7 +46,7 @@ class DeviceState:
     """Seed, PIN and session cache of one device.
 
     `passphrase` is what the person types on the device; None switches passphrases off. `sessions` maps an id
-    to its passphrase, None until one is given.
+    to its passphrase, None until one is given. `code` is that of a pairing, while the display shows it.
     """
 
     def __init__(self, *, flavour: Flavour, mnemonic: str, pin: str | None, passphrase: str | None) -> None:
@@ -58,6 +58,8 @@ class DeviceState:
         self.initialized = True
         self.sessions: OrderedDict[bytes, str | None] = OrderedDict()
         self.active: bytes | None = None
+        self.code: str | None = None
+        self.on_code: Callable[[str], None] = _unseen
         self._wrong_pins = 0
 
     def lock(self) -> None:
@@ -74,11 +76,21 @@ class DeviceState:
         """Resume a session or begin one: an unknown id gets a new one, and the host sees it."""
         session = wanted if wanted is not None and wanted in self.sessions else secrets.token_bytes(32)
         passphrase = self.sessions.pop(session, "" if self.passphrase is None else None)
-        self.sessions[session] = passphrase
+        self.remember(session, passphrase)
         self.active = session
+        return session
+
+    def remember(self, session: bytes, passphrase: str | None) -> None:
+        """Keep a session; the oldest goes when there are too many."""
+        self.sessions[session] = passphrase
         while len(self.sessions) > REMEMBERED_SESSIONS:
             self.sessions.popitem(last=False)
-        return session
+
+    def show_code(self, code: str | None) -> None:
+        """Put the code of a pairing on the display, or take it off."""
+        self.code = code
+        if code is not None:
+            self.on_code(code)
 
     def open_seed(self) -> Opened:
         """Unlock, ask for the passphrase once a session, and give the seed."""
@@ -92,6 +104,11 @@ class DeviceState:
             passphrase = yield from self._passphrase()
             self.sessions[self.active] = passphrase
         return Seed(self.mnemonic, passphrase)
+
+    def unlocking(self) -> Workflow:
+        """Unlock, and nothing else."""
+        yield from self.unlock()
+        return messages.Success()
 
     def unlock(self) -> Step:
         """Ask for the PIN where it is needed: on the device (core) or through the host (Model One)."""
@@ -123,12 +140,20 @@ class DeviceState:
         answer = yield messages.PassphraseRequest()
         if isinstance(answer, messages.PassphraseAck) and not answer.on_device:
             return answer.passphrase or ""
+        return (yield from self.typed_passphrase())
+
+    def typed_passphrase(self) -> Generator[MessageType, Answer, str]:
+        """What the person types on the device."""
         typed = yield messages.ButtonRequest(
             code=messages.ButtonRequestType.PassphraseEntry, name="passphrase_device", pages=None
         )
         if typed is not Press.APPROVE:
             raise RefusalError(messages.FailureType.ActionCancelled, "Cancelled")
         return self.passphrase or ""
+
+
+def _unseen(_: str) -> None:
+    """Nobody looks at the display."""
 
 
 Handler: TypeAlias = Callable[[DeviceState, MessageType], MessageType | Workflow]

@@ -7,11 +7,9 @@ import socket
 import threading
 from typing import Self
 
-from trezorlib import messages
-from trezorlib.protobuf import MessageType
-
 from signer.mock.devices.trezor.device import TrezorDevice
-from signer.mock.devices.trezor.wire import CHUNK_BYTES, Assembler, chunks
+from signer.mock.devices.trezor.wire import CHUNK_BYTES, forgets_what_was_kept
+from signer.mock.devices.trezor.wires import wire_of
 
 HOST = "127.0.0.1"
 _PING, _PONG = b"PINGPING", b"PONGPONG"
@@ -29,9 +27,8 @@ class UdpServer:
         self._thread: threading.Thread | None = None
         self._peer: tuple[str, int] | None = None
         self._kept: list[bytes] = []
-        self._assembler = Assembler()
         self.port = port
-        device.on_reply = self._send
+        self.wire = wire_of(device, self._send_chunk)
         device.on_unplug = self.unplug
 
     def __enter__(self) -> Self:
@@ -65,7 +62,7 @@ class UdpServer:
         if closed is not None:
             closed.close()
         self._kept.clear()
-        self._assembler = Assembler()
+        self.wire.reset()
         self._device.restart()
 
     def _serve(self, served: socket.socket) -> None:
@@ -83,18 +80,11 @@ class UdpServer:
             self._hear(chunk)
 
     def _hear(self, chunk: bytes) -> None:
-        message = self._assembler.add(chunk)
-        if message is None:
-            return
         kept, self._kept = self._kept, []
-        if not isinstance(message, messages.Cancel | messages.Initialize):
+        if not forgets_what_was_kept(chunk):
             for stale in kept:
                 self._send_chunk(stale)
-        self._device.receive(message)
-
-    def _send(self, message: MessageType) -> None:
-        for chunk in chunks(message):
-            self._send_chunk(chunk)
+        self.wire.receive(chunk)
 
     def _send_chunk(self, chunk: bytes) -> None:
         served, peer = self._socket, self._peer

@@ -8,12 +8,12 @@ import queue
 from typing import ClassVar
 
 import usb1
-from trezorlib.protobuf import MessageType
 from trezorlib.transport import DeviceIsBusy, Timeout, Transport, TransportException
 from typing_extensions import override
 
 from signer.mock.devices.trezor.device import TrezorDevice
-from signer.mock.devices.trezor.wire import CHUNK_BYTES, Assembler, chunks
+from signer.mock.devices.trezor.wire import CHUNK_BYTES
+from signer.mock.devices.trezor.wires import wire_of
 
 _POLL_S = 0.02
 
@@ -30,8 +30,7 @@ class UsbPort:
         self.generation = 0
         self.claimed_by: object | None = None
         self.replies: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        self.assembler = Assembler()
-        device.on_reply = self._queue
+        self.wire = wire_of(device, self._queue)
         device.on_unplug = self.unplug
 
     def find(self) -> "UsbTransport":
@@ -46,7 +45,7 @@ class UsbPort:
         self.generation += 1
         self.claimed_by = None
         self.replies = queue.SimpleQueue()
-        self.assembler = Assembler()
+        self.wire.reset()
         self.device.restart()
 
     def plug(self) -> None:
@@ -58,9 +57,8 @@ class UsbPort:
         self.unplug()
         self.plug()
 
-    def _queue(self, message: MessageType) -> None:
-        for chunk in chunks(message):
-            self.replies.put(chunk)
+    def _queue(self, chunk: bytes) -> None:
+        self.replies.put(chunk)
 
 
 class UsbTransport(Transport):
@@ -105,9 +103,7 @@ class UsbTransport(Transport):
     @override
     def write_chunk(self, chunk: bytes, /) -> None:
         self._require_device("write")
-        message = self._port.assembler.add(chunk)
-        if message is not None:
-            self._port.device.receive(message)
+        self._port.wire.receive(chunk)
 
     @override
     def read_chunk(self, *, timeout: float | None = None) -> bytes:

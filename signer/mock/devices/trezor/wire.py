@@ -11,7 +11,8 @@ from trezorlib.mapping import DEFAULT_MAPPING
 from trezorlib.protobuf import MessageType
 
 CHUNK_BYTES = 64
-_FIRST, _NEXT = b"?##", b"?"
+FIRST = b"?##"
+_NEXT = b"?"
 _HEADER = struct.Struct(">HL")
 _LARGEST_MESSAGE_BYTES = 64 * 1024
 
@@ -26,8 +27,8 @@ class Assembler:
 
     def add(self, chunk: bytes) -> MessageType | None:
         """Return the message that this chunk completes; a Failure, unknown to every device, for garbage."""
-        if chunk.startswith(_FIRST):
-            at = len(_FIRST)
+        if chunk.startswith(FIRST):
+            at = len(FIRST)
             self._type, self._length = _HEADER.unpack_from(chunk, at)
             self._content = bytearray(chunk[at + _HEADER.size :])
         elif chunk.startswith(_NEXT) and self._content is not None:
@@ -44,6 +45,14 @@ class Assembler:
 def chunks(message: MessageType) -> Iterator[bytes]:
     """A message as the device sends it."""
     kind, content = DEFAULT_MAPPING.encode(message)
-    stream = _FIRST[1:] + _HEADER.pack(kind, len(content)) + content
+    stream = FIRST[1:] + _HEADER.pack(kind, len(content)) + content
     for at in range(0, len(stream), CHUNK_BYTES - 1):
         yield (_NEXT + stream[at : at + CHUNK_BYTES - 1]).ljust(CHUNK_BYTES, b"\0")
+
+
+def forgets_what_was_kept(chunk: bytes) -> bool:
+    """Whether a device drops what no host has fetched: at Cancel, Initialize, or another protocol."""
+    if not chunk.startswith(_NEXT):
+        return True
+    kinds = (messages.Cancel.MESSAGE_WIRE_TYPE, messages.Initialize.MESSAGE_WIRE_TYPE)
+    return chunk.startswith(FIRST) and _HEADER.unpack_from(chunk, len(FIRST))[0] in kinds
