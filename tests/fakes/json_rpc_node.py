@@ -4,8 +4,9 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from aiohttp import web
 
@@ -71,6 +72,9 @@ def block(number: int) -> dict[str, Json]:
     }
 
 
+NodeT = TypeVar("NodeT", bound=FakeNode)
+
+
 def text(body: str, status: int = 200) -> Answer:
     """The same body to every question."""
 
@@ -80,9 +84,12 @@ def text(body: str, status: int = 200) -> Answer:
     return answer
 
 
+def fake_node() -> AbstractAsyncContextManager[FakeNode]:
+    return served(FakeNode())
+
+
 @asynccontextmanager
-async def fake_node() -> AsyncIterator[FakeNode]:
-    node = FakeNode()
+async def served(node: NodeT) -> AsyncIterator[NodeT]:
     app = web.Application()
     app.router.add_post("/{path:.*}", node.answer)
     runner = web.AppRunner(app, shutdown_timeout=0.1)

@@ -1,6 +1,7 @@
 """A Solana message before a person. Refuses a signature that the network would not take any more.
 
-A person is slower than a blockhash. A message that lives by one gets a new one when its turn has come. One that lives by a durable nonce waits as long as nobody moves the nonce; it is never changed.
+A person is slower than a blockhash. A message that lives by one gets a new one when its turn has come. One
+that lives by a durable nonce waits as long as nobody moves the nonce; it is never changed.
 """
 
 from dataclasses import dataclass
@@ -148,7 +149,7 @@ class _Renewed:
         height = await self._blockhashes.block_height()
         if self.last_valid is None or height > self.last_valid:
             text = (
-                f"the blockhash died after block {self.last_valid}, and the chain is at {height}: the signature "
+                f"the blockhash died after block {self.last_valid}, the chain is at {height}: the signature "
                 "came too late and was destroyed. Ask anew; a durable nonce leaves a person more time"
             )
             raise RejectedError(DenyReason.NOT_CONFIRMED_IN_TIME, text)
