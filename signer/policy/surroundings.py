@@ -42,7 +42,7 @@ def _account(account: AccountPolicy, surroundings: Surroundings) -> Iterator[tup
     if needed_s > account.max_deadline_s:
         problem = (
             f"{account.max_deadline_s} s: a person has {timeout_s} s to confirm and a block needs "
-            f"{BROADCAST_NEEDS_S} s, so at least {needed_s} s are needed, or an approval_timeout_s of at most "
+            f"{BROADCAST_NEEDS_S} s: at least {needed_s} s are needed, or an approval_timeout_s of at most "
             f"{account.max_deadline_s - BROADCAST_NEEDS_S} in signer.toml"
         )
         yield ("max_deadline_s",), problem

@@ -104,6 +104,7 @@ class Attend:
     async def _in_turn(self, case: Case, approval: Approval, build: Build) -> Answer:
         async with self._explained(case, approval), self._approvals.turn(approval):
             wanted = approval.wanted
+            approval.require_wanted()
             self._accounts.require_signing(wanted.account, use_of(case.kind, case.client))
             return await self._conclude(await build(wanted.asked_at), approval)
 
