@@ -5,6 +5,7 @@ milliseconds; the test's half is `lives`. One line on stdin is one life, one lin
 """
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -36,6 +37,7 @@ class Death:
 
 def live_by_line(live: Callable[[str], Coroutine[None, None, None]]) -> None:
     """Run one forked life for each line, until stdin ends."""
+    gc.freeze()  # a collection in a life would copy every page that it shares with this process
     while line := hear():
         pid = os.fork()
         if pid == 0:

@@ -34,7 +34,8 @@ from tests.integration.rotation_rig import (
 from tests.testbed import abi
 from tests.testbed.accounts import LIQUIDITY_PROVIDER, dev_account
 from tests.testbed.anvil import Anvil
-from tests.testbed.rpc_proxy import RpcProxy
+from tests.testbed.packages import Json
+from tests.testbed.rpc_proxy import Lie, RpcProxy
 from tests.testbed.signer_program import GWEI
 from tests.testbed.uniswap import ETHER, World
 
@@ -48,6 +49,12 @@ async def rig(anvil: Anvil, world: World) -> AsyncIterator[RotationRig]:
     async with rotation_rig(anvil, world) as found:
         await found.fund()
         yield found
+
+
+def _first(told: Json) -> Lie:
+    """Tell this once, and then what is true."""
+    answers = [told]
+    return lambda _params, true: answers.pop() if answers else true
 
 
 async def _assert_moved(rig: RotationRig, before: dict[str, int]) -> None:
@@ -239,6 +246,25 @@ async def test_a_node_that_counts_a_transaction_before_it_shows_its_block_gets_n
         (sweep,) = await rig.drained()
         # The head is the one before; the node says that the sweep's nonce was used there already.
         rpc_proxy.lie("eth_getTransactionCount", lambda _params, _count: hex(sweep.nonce + 1))
+        await rig.services.rotate_account.after_look(OLD)
+        rpc_proxy.clear()
+        await rig.until_swept()
+
+        assert [record.id for record in await rig.drained()] == [sweep.id]
+
+
+async def test_a_node_that_counts_a_transaction_before_it_has_a_receipt_gets_no_second_one(
+    anvil: Anvil, world: World, rpc_proxy: RpcProxy
+) -> None:
+    async with rotation_rig(anvil, world, url=rpc_proxy.url) as rig:
+        await rig.anvil.rpc("anvil_setBalance", OLD_ADDRESS, hex(ETHER))
+        await rig.anvil.mine(3)
+        await rig.begin()
+        await rig.turn()
+        (sweep,) = await rig.drained()
+        # The block before the sweep's, as anvil tells of it while it mines: for its first two answers.
+        rpc_proxy.lie("eth_getTransactionCount", _first(hex(sweep.nonce + 1)))
+        rpc_proxy.lie("eth_getTransactionReceipt", _first(None))
         await rig.services.rotate_account.after_look(OLD)
         rpc_proxy.clear()
         await rig.until_swept()

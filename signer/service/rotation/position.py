@@ -9,7 +9,7 @@ from signer.decode.evm.erc20 import approve_call, transfer_call
 from signer.domain.accounts import AccountId, address_of
 from signer.domain.actions import NotUnderstood
 from signer.domain.chain import Head
-from signer.domain.errors import PreconditionError
+from signer.domain.errors import PreconditionError, UnavailableError
 from signer.domain.reasons import FailReason
 from signer.domain.records import TransactionRecord
 from signer.domain.rotation import ROTATION_CLIENT, Rotation
@@ -31,6 +31,7 @@ from signer.service.rotation.worth import dearest_first
 _EVERY_NONCE = 2**62
 _GAS_MARGIN_PERCENT = 30
 _DUST_PER_TOKEN = 10**6
+_READINGS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +78,28 @@ class Positions:
     ) -> Position:
         """Position now. Raises UnavailableError while the node or the ledger is away."""
         binding = self._accounts.binding(rotation.old)
-        head = await binding.chain.head()
-        count = await binding.chain.transaction_count(binding.account.address, head.number)
+        for _ in range(_READINGS):
+            head = await binding.chain.head()
+            count = await binding.chain.transaction_count(binding.account.address, head.number)
+            position = await self._at(head, count, rotation, policy, known=known, refused=refused)
+            # While it mines, a node may answer for `head` out of the block that it makes. Answers from before
+            # and after that are torn: a nonce seems used, and the coin that it carried still there.
+            if await binding.chain.transaction_count(binding.account.address, head.number) == count:
+                return position
+        text = f"the node's count of {rotation.old} at block {head.number} changes from answer to answer"
+        raise UnavailableError(FailReason.CHAIN_UNREACHABLE, text)
+
+    async def _at(
+        self,
+        head: Head,
+        count: int,
+        rotation: Rotation,
+        policy: DrainingPolicy,
+        *,
+        known: frozenset[TransactionId],
+        refused: frozenset[TransactionId],
+    ) -> Position:
+        binding = self._accounts.binding(rotation.old)
         free = await self._caught_up(rotation.old, count)
         slots = await self._ledger.unsettled(rotation.old, below=_EVERY_NONCE)
         arriving = [
