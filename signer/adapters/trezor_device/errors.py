@@ -27,7 +27,15 @@ _STALE_CHANNEL = frozenset({ThpErrorCode.UNALLOCATED_CHANNEL, ThpErrorCode.DECRY
 
 REJECTED = "the person rejected the transaction on the Trezor"
 NOT_IN_TIME = "nobody confirmed on the Trezor in time; the request was taken off its display"
+NOT_CONNECTED = "the person did not let this computer connect to the Trezor"
+NOT_CONNECTED_IN_TIME = (
+    "nobody let this computer connect to the Trezor in time: it asks once after its restart"
+)
 LOCKED_ON_DEVICE = "the Trezor is locked: enter the PIN on the device, then ask again"
+ASKS_TO_CONNECT = (
+    "the Trezor was restarted and asks its person whether this computer may connect: it does so at the next "
+    "signature. Pair it again and allow it to connect by itself, and it will not ask any more"
+)
 LOCKED_ON_HOST = (
     "the Trezor Model One is locked and asks for its PIN at the computer: unlock it in Trezor Suite, close "
     "Suite, then ask again; the signer takes no PIN"
@@ -97,7 +105,7 @@ def translate(error: Exception, request: Request) -> SignerError:
         return _time_over(request)
     if isinstance(error, exceptions.Cancelled):
         return _cancelled(request)
-    return _of_device(error) or _of_transport(error, request)
+    return _of_device(error, request) or _of_transport(error, request)
 
 
 def lost(request: Request) -> SignerError:
@@ -110,6 +118,8 @@ def lost(request: Request) -> SignerError:
 def _time_over(request: Request) -> SignerError:
     if request.at_entry:
         return PreconditionError(FailReason.DEVICE_LOCKED, LOCKED_ON_DEVICE)
+    if request.at_connection:
+        return RejectedError(DenyReason.NOT_CONFIRMED_IN_TIME, NOT_CONNECTED_IN_TIME)
     if request.asked:
         return RejectedError(DenyReason.NOT_CONFIRMED_IN_TIME, NOT_IN_TIME)
     return UnavailableError(FailReason.DEVICE_GONE, SILENT)
@@ -120,17 +130,19 @@ def _cancelled(request: Request) -> SignerError:
         return PreconditionError(FailReason.DEVICE_LOCKED, LOCKED_ON_HOST)
     if request.at_entry:
         return PreconditionError(FailReason.DEVICE_LOCKED, LOCKED_ON_DEVICE)
+    if request.at_connection:
+        return RejectedError(DenyReason.REJECTED_ON_DEVICE, NOT_CONNECTED)
     if request.asked and request.shown:
         return RejectedError(DenyReason.REJECTED_ON_DEVICE, REJECTED)
     return UnavailableError(FailReason.DEVICE_BUSY, DISTURBED)
 
 
-def _of_device(error: Exception) -> SignerError | None:
+def _of_device(error: Exception, request: Request) -> SignerError | None:
     """What the device itself says, whichever way the library puts it."""
     if isinstance(error, exceptions.TrezorFailure):
         return _of_failure(error)
     if isinstance(error, ThpError):
-        return _of_thp(error)
+        return _of_thp(error, request)
     if isinstance(error, exceptions.InvalidSessionError) and not _asks_passphrase(error):
         return None
     for kind, reason, text in _SAID:
@@ -150,10 +162,10 @@ _SAID: tuple[tuple[type[Exception], FailReason, str], ...] = (
 )
 
 
-def _of_thp(error: ThpError) -> SignerError | None:
+def _of_thp(error: ThpError, request: Request) -> SignerError | None:
     if error.code == ThpErrorCode.DEVICE_LOCKED:
         return PreconditionError(FailReason.DEVICE_LOCKED, LOCKED_ON_DEVICE)
-    if error.code == ThpErrorCode.TRANSPORT_BUSY:
+    if error.code == ThpErrorCode.TRANSPORT_BUSY and not (request.asked and request.shown):
         return UnavailableError(FailReason.DEVICE_BUSY, BUSY)
     return None
 

@@ -9,7 +9,13 @@ from typing import Protocol, TypeAlias, cast
 
 from trezorlib import client, ethereum, messages, solana
 from trezorlib.protobuf import MessageType
+from trezorlib.thp.channel import Channel, PairingState
+from trezorlib.thp.client import TrezorClientThp
+from trezorlib.thp.credentials import find_credential
+from trezorlib.thp.pairing import ControllerLifecycle
 from trezorlib.transport import Transport
+
+from signer.adapters.trezor_device.credentials import HostCredential
 
 Path: TypeAlias = Sequence[int]
 """Derivation path; hardened steps have 2**31 added."""
@@ -54,6 +60,10 @@ class Client(Protocol):
 
     def is_connected(self) -> bool:
         """False where a locked THP device did not let us open a channel."""
+        ...
+
+    def connect(self) -> None:
+        """Open the channel; a locked THP device asks for its PIN and tells nobody."""
         ...
 
     def refresh_features(self) -> messages.Features:
@@ -102,9 +112,37 @@ class _SignSolana(Protocol):
     ) -> bytes: ...
 
 
+# The library repeats what is not acknowledged 20 times and doubles its pause each time: it would sleep for
+# 29 hours, and hear neither a deadline nor a caller who leaves. Five times are 3 seconds.
+Channel.BUSY_RETRIES = 5
+
 get_client = cast(_GetClient, client.get_client)
 ethereum_address = cast(_EthereumAddress, ethereum.get_address)
 sign_legacy = cast(_SignLegacy, ethereum.sign_tx)
 sign_eip1559 = cast(_SignEip1559, ethereum.sign_tx_eip1559)
 solana_address = cast(_SolanaAddress, solana.get_address)
 sign_solana = cast(_SignSolana, solana.sign_tx)
+
+
+def cancel_opening(client: Client) -> None:
+    """Write Cancel where no wallet is open yet. Its answer stays to be read.
+
+    While a THP device decides about this computer, the client's own `cancel` would ask it again instead.
+    """
+    if not isinstance(client, TrezorClientThp) or client.pairing.state is ControllerLifecycle.FINISHED:
+        client.cancel()
+    elif client.is_connected():
+        client.pairing.session.cancel()
+
+
+def will_ask_to_connect(client: Client, credentials: Sequence[HostCredential]) -> bool:
+    """Whether the next word makes a THP device ask its person if this computer may connect.
+
+    It does once after its restart, unless it was told never to.
+    """
+    if not isinstance(client, TrezorClientThp) or client.pairing.state is ControllerLifecycle.FINISHED:
+        return False
+    keys = client.channel.trezor_public_keys
+    used = None if keys is None else find_credential(credentials, keys)
+    trusted = isinstance(used, HostCredential) and used.autoconnect
+    return client.channel.pairing_state is PairingState.PAIRED and not trusted

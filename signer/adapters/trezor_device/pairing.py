@@ -4,21 +4,25 @@ Other models trust whoever holds their cable, and need none of this. What comes 
 computer's own key and the device's word for it. Source: the Trezor-Host Protocol, pairing by code entry.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from trezorlib import exceptions, messages
 from trezorlib.client import AppManifest
 from trezorlib.thp.client import TrezorClientThp
-from trezorlib.thp.credentials import StaticCredential
 from trezorlib.thp.pairing import CodeEntry
 from trezorlib.transport import Transport
 
 from signer.adapters.device.lock import DeviceLock
 from signer.adapters.trezor_device import library
 from signer.adapters.trezor_device.bounded_transport import BoundedTransport
-from signer.adapters.trezor_device.credentials import read_credentials, store_credential
+from signer.adapters.trezor_device.credentials import (
+    HostCredential,
+    read_credentials,
+    require_storable,
+    store_credential,
+)
 from signer.adapters.trezor_device.device import TrezorDevice
 from signer.adapters.trezor_device.errors import translate
 from signer.adapters.trezor_device.places import finder
@@ -27,6 +31,14 @@ from signer.domain.errors import BrokenError, ConfigurationError, PreconditionEr
 from signer.domain.reasons import DenyReason, FailReason
 
 _CODE_DIGITS = 6
+_TO_DO = {
+    "thp_pairing_request": "confirm on the device that it shall be paired",
+    "thp_autoconnect_credential_request": (
+        "allow this computer, on the device, to connect without being asked, or refuse: then it asks once "
+        "after each of its restarts"
+    ),
+    "pin_device": "enter the PIN on the device",
+}
 
 NO_FILE = "the settings name no file for the credential of this Trezor: set credentials_file, then pair"
 NEEDS_NONE = "this Trezor needs no pairing: it speaks the older protocol and trusts whoever holds the cable"
@@ -47,12 +59,14 @@ IMPOSTOR = (
 class PairedDevice:
     """A device that trusts this computer. `public_key`: 32 bytes that name it, for the eyes of all.
 
+    `autoconnect`: it will not ask again; otherwise it asks its person once after each of its restarts.
     `others` is how many further devices have their credential in the same file.
     """
 
     model: str
     public_key: bytes
     credentials_file: Path
+    autoconnect: bool
     others: int
 
 
@@ -62,6 +76,7 @@ def pair(
     ask_code: Callable[[], str],
     host_name: str,
     app_name: str,
+    autoconnect: bool = True,
     tell: Callable[[str], None] | None = None,
     find: Callable[[], Transport] | None = None,
 ) -> PairedDevice:
@@ -69,25 +84,28 @@ def pair(
 
     Blocking. `ask_code` is called when the device shows its code (spaces in it do not matter); `tell` hears
     what the person has to do. A credential of this very device is replaced, that of another one never.
+    `autoconnect` asks the device never to ask again, which its person may refuse.
     Raises ConfigurationError (no file, or one that cannot be used), PreconditionError (wrong code: call
     again; not a Safe 7), RejectedError, UnavailableError (gone, or in use by another process), BrokenError.
     """
     file = device.credentials_file
     if file is None:
         raise ConfigurationError(NO_FILE)
-    read_credentials(file)  # a file that cannot be used is named before the person is asked anything
+    require_storable(file)
     lock = DeviceLock(device.lock_file)
     lock.take()
     try:
         dialog = _Dialog(device, find or finder(device.where), tell or _nobody)
-        credential = dialog.run(ask_code, host_name=host_name, app_name=app_name)
+        app = AppManifest(app_name=app_name, host_name=host_name, button_callback=dialog.on_button)
+        for credential in dialog.run(app, ask_code, autoconnect=autoconnect):
+            store_credential(file, credential)
     finally:
         lock.release()
-    store_credential(file, credential)
     return PairedDevice(
         model=dialog.model,
         public_key=credential.trezor_pubkey,
         credentials_file=file,
+        autoconnect=credential.autoconnect,
         others=len(read_credentials(file)) - 1,
     )
 
@@ -104,21 +122,31 @@ class _Dialog:
         self._code_sent = False
         self.model = ""
 
-    def run(self, ask_code: Callable[[], str], *, host_name: str, app_name: str) -> StaticCredential:
+    def run(
+        self, app: AppManifest, ask_code: Callable[[], str], *, autoconnect: bool
+    ) -> Iterator[HostCredential]:
+        """Yield the credential, and then, if it comes to that, the one which replaces it."""
         client: TrezorClientThp | None = None
         try:
             with self._transport:
                 try:
-                    client = self._connect(host_name=host_name, app_name=app_name)
-                    return self._pair(client, ask_code)
+                    client = self._connect(app)
+                    credential = self._pair(client, ask_code)
+                    yield credential
+                    if autoconnect:
+                        yield from self._trust(client, credential)
                 except Exception:
                     _leave(client)
                     raise
         except Exception as error:  # supervision: the library raises what a bad answer makes of its parser
             raise self._translate(error) from error
 
-    def _connect(self, *, host_name: str, app_name: str) -> TrezorClientThp:
-        app = AppManifest(app_name=app_name, host_name=host_name, button_callback=self._on_button)
+    def on_button(self, button: messages.ButtonRequest) -> None:
+        """The device shows something. Called by the library."""
+        self._request.on_button(button)
+        self._tell(_TO_DO.get(button.name or "", "look at the device"))
+
+    def _connect(self, app: AppManifest) -> TrezorClientThp:
         client = library.get_client(app, self._transport)
         if not isinstance(client, TrezorClientThp):
             raise PreconditionError(FailReason.DEVICE_REFUSES, NEEDS_NONE)
@@ -130,7 +158,7 @@ class _Dialog:
             raise PreconditionError(FailReason.DEVICE_FIRMWARE_TOO_OLD, NO_CODE_ENTRY)
         return client
 
-    def _pair(self, client: TrezorClientThp, ask_code: Callable[[], str]) -> StaticCredential:
+    def _pair(self, client: TrezorClientThp, ask_code: Callable[[], str]) -> HostCredential:
         self._request.begin()
         method = CodeEntry(client.pairing)
         code = "".join(ask_code().split())
@@ -139,17 +167,26 @@ class _Dialog:
         if len(code) != _CODE_DIGITS or not code.isdecimal() or not code.isascii():
             raise PreconditionError(FailReason.DEVICE_NOT_PAIRED, WRONG_CODE)
         method.send_code(code)
-        credential = client.pairing.request_credential()
+        issued = client.pairing.request_credential()
         client.pairing.finish()
-        return StaticCredential(
-            trezor_pubkey=credential.trezor_pubkey,
-            host_privkey=credential.host_privkey,
-            credential=credential.credential,
+        return HostCredential(
+            trezor_pubkey=issued.trezor_pubkey, host_privkey=issued.host_privkey, credential=issued.credential
         )
 
-    def _on_button(self, button: messages.ButtonRequest) -> None:
-        self._request.on_button(button)
-        self._tell("confirm the pairing on the device")
+    def _trust(self, client: TrezorClientThp, credential: HostCredential) -> Iterator[HostCredential]:
+        """Ask never to be asked about again. The pairing stands, whatever comes of it."""
+        self._request.begin()
+        request = messages.ThpCredentialRequest(
+            host_static_public_key=client.channel.get_host_static_pubkey(),
+            autoconnect=True,
+            credential=credential.credential,
+        )
+        try:
+            issued = client.get_session(None).call(request, expect=messages.ThpCredentialResponse)
+        except Exception:  # noqa: BLE001 - supervision: a no, a device that is gone, a firmware without it
+            _leave(client)
+        else:
+            yield replace(credential, credential=issued.credential, autoconnect=True)
 
     def _translate(self, error: Exception) -> Exception:
         match error:

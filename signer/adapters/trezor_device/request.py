@@ -15,6 +15,10 @@ _ELSEWHERE = {
 }
 
 
+_CONNECTION = "thp_connection_request"
+"""A THP device asks whether this computer may connect: once after its restart."""
+
+
 class TimeOverError(Exception):
     """The time of the request is up."""
 
@@ -31,6 +35,7 @@ class Request:
         self.seen = 0
         self.asked = False
         self.at_entry = False
+        self.at_connection = False
         self.wants_host_pin = False
 
     def begin(self) -> None:
@@ -41,13 +46,18 @@ class Request:
     @property
     def shown(self) -> bool:
         """Whether anything at all was on the display."""
-        return self.seen > 0 or self.at_entry
+        return self.seen > 0 or self.at_entry or self.at_connection
 
     def ask(self, *, screens: int | None) -> None:
         """From here on the device may show what is to be signed: no second prompt by itself."""
         self.asked = True
-        self.at_entry = False
+        self.at_entry = self.at_connection = False
         self.screens = screens
+
+    def ask_pin(self) -> None:
+        """The device shows its PIN screen and cannot tell us so: no channel is open yet."""
+        self.at_entry = True
+        self._tell(_ELSEWHERE[messages.ButtonRequestType.PinEntry])
 
     def slice_s(self) -> float:
         """Seconds that one read may take. Raises TimeOverError, or GivenUpError when the caller has left."""
@@ -67,6 +77,10 @@ class Request:
             self._tell(elsewhere)
             return
         self.at_entry = False
+        if button.name == _CONNECTION:
+            self.at_connection = True
+            self._tell("allow this computer to connect: confirm on the device")
+            return
         self.seen += 1
         total = f" of {self.screens}" if self.screens is not None and self.seen <= self.screens else ""
         self._tell(f"confirm on the device: screen {self.seen}{total}")

@@ -19,6 +19,7 @@ from signer.adapters.trezor_device.bounded_transport import BoundedTransport
 from signer.adapters.trezor_device.credentials import read_credentials
 from signer.adapters.trezor_device.device import TrezorDevice, TrezorKey
 from signer.adapters.trezor_device.errors import (
+    ASKS_TO_CONNECT,
     LOCKED_ON_DEVICE,
     LOCKED_ON_HOST,
     NOT_PAIRED,
@@ -128,7 +129,7 @@ class TrezorSession:
         attended: bool,
     ) -> T:
         try:
-            client = self._client = self._client or self._connect(transport)
+            client = self._client = self._client or self._connect(transport, attended=attended)
             if not attended:
                 _require_unlocked(client)
             wallet = self._wallet = self._wallet or self._open_wallet(client)
@@ -152,17 +153,23 @@ class TrezorSession:
     def _on_host_pin(self, asked: messages.PinMatrixRequest) -> str:
         return self._request.on_host_pin(asked)
 
-    def _connect(self, transport: BoundedTransport) -> library.Client:
+    def _connect(self, transport: BoundedTransport, *, attended: bool) -> library.Client:
         """The library's handshake throws away what a former host left behind."""
+        credentials = read_credentials(self._device.credentials_file)
         app = AppManifest(
             app_name="airlock-signer",
             button_callback=self._on_button,
             pin_callback=self._on_host_pin,
-            credentials=read_credentials(self._device.credentials_file),
+            credentials=credentials,
         )
         client = library.get_client(app, transport)
+        if attended and not client.is_connected():
+            self._request.ask_pin()
+            client.connect()
         if client.is_connected() and not client.pairing.is_paired():
             raise PreconditionError(FailReason.DEVICE_NOT_PAIRED, NOT_PAIRED)
+        if not attended and library.will_ask_to_connect(client, credentials):
+            raise PreconditionError(FailReason.DEVICE_LOCKED, ASKS_TO_CONNECT)
         return client
 
     def _open_wallet(self, client: library.Client) -> library.Session:
@@ -200,7 +207,7 @@ class TrezorSession:
         try:
             if wallet is None:  # nothing can have been asked yet; the next handshake cleans up
                 if self._client is not None:
-                    self._client.cancel()
+                    library.cancel_opening(self._client)
                 return True
             wallet.cancel()
             while not isinstance(_next(wallet), messages.Failure):

@@ -1,13 +1,17 @@
 from pathlib import Path
 
 import pytest
-from trezorlib.thp.credentials import StaticCredential
 
-from signer.adapters.trezor_device.credentials import read_credentials, store_credential
+from signer.adapters.trezor_device.credentials import (
+    HostCredential,
+    read_credentials,
+    require_storable,
+    store_credential,
+)
 from signer.domain.errors import ConfigurationError
 
-FIRST = StaticCredential(trezor_pubkey=b"\1" * 32, host_privkey=b"\2" * 32, credential=b"\3" * 40)
-SECOND = StaticCredential(trezor_pubkey=b"\4" * 32, host_privkey=b"\5" * 32, credential=b"\6" * 40)
+FIRST = HostCredential(trezor_pubkey=b"\1" * 32, host_privkey=b"\2" * 32, credential=b"\3" * 40)
+SECOND = HostCredential(trezor_pubkey=b"\4" * 32, host_privkey=b"\5" * 32, credential=b"\6" * 40)
 
 
 def test_what_is_stored_is_read_and_only_its_owner_can(tmp_path: Path) -> None:
@@ -23,10 +27,26 @@ def test_what_is_stored_is_read_and_only_its_owner_can(tmp_path: Path) -> None:
 def test_pairing_again_replaces_the_credential_of_the_device(tmp_path: Path) -> None:
     path = tmp_path / "credentials"
     store_credential(path, FIRST)
-    again = StaticCredential(trezor_pubkey=FIRST.trezor_pubkey, host_privkey=b"\7" * 32, credential=b"\7")
+    again = HostCredential(
+        trezor_pubkey=FIRST.trezor_pubkey, host_privkey=b"\7" * 32, credential=b"\7", autoconnect=True
+    )
     store_credential(path, again)
 
     assert list(read_credentials(path)) == [again]
+
+
+def test_a_credential_shows_no_secret() -> None:
+    assert "\\x02" not in repr(FIRST)
+    assert "\\x03" not in repr(FIRST)
+
+
+def test_a_folder_that_cannot_be_written_is_named_before_anything_is_asked(tmp_path: Path) -> None:
+    path = tmp_path / "absent" / "credentials"
+
+    with pytest.raises(ConfigurationError, match="cannot be written"):
+        require_storable(path)
+    with pytest.raises(ConfigurationError, match="cannot be written"):
+        store_credential(path, FIRST)
 
 
 def test_no_file_is_no_credential(tmp_path: Path) -> None:
@@ -51,6 +71,7 @@ def test_a_file_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> No
         "{}",
         "[1]",
         '[{"trezor_pubkey": "aa"}]',
+        '[{"trezor_pubkey":"aa","host_privkey":"c0ffee","credential":"aa"}]',
         '[{"trezor_pubkey":"zz","host_privkey":"c0ffee","credential":"aa"}]',
     ],
 )
