@@ -101,7 +101,7 @@ def wire(ports: Ports) -> Services:
     attend = Attend(
         accounts=accounts,
         approvals=approvals,
-        briefing=Briefing(accounts=accounts, ledger=ledger),
+        briefing=Briefing(accounts=accounts, ledger=ledger, clock=clock),
         conclude=conclude,
         new_id=ports.new_id,
         clock=clock,

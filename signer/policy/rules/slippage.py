@@ -33,11 +33,11 @@ def slippage(account: AccountPolicy, proposal: Proposal) -> Iterator[Violation]:
             reason=DenyReason.SLIPPAGE_TOO_HIGH,
             rule="slippage",
             limit=str(account.max_slippage_bps),
-            actual=str(_slippage_bps(reference, swap.minimum_out)),
+            actual=str(slippage_bps(reference, swap.minimum_out)),
             unit="bps",
         )
 
 
-def _slippage_bps(reference: int, minimum_out: int) -> int:
+def slippage_bps(reference: int, minimum_out: int) -> int:
     """How far the minimum is below the reference, rounded up."""
     return -((minimum_out - reference) * BPS // reference)

@@ -7,7 +7,11 @@ from signer.ports.ledger import LimitUse
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssetAmount:
-    """An amount of an asset. `asset` is a token's address, or "native" for the chain's coin."""
+    """An amount of an asset. `asset` is a token's address, or "native" for the chain's coin.
+
+    `symbol` and `decimals` are those of the policy. For a token that the policy does not list they are its
+    address and 0: whoever shows it shows base units, not a guess.
+    """
 
     asset: str
     symbol: str
@@ -25,7 +29,10 @@ class ReferenceAmount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PositionChange:
-    """A holding now, and afterwards at worst (of what comes in, the minimum)."""
+    """A holding now, and afterwards at worst (of what comes in, the minimum).
+
+    `after` is below 0 when the account holds too little: the transaction would fail.
+    """
 
     before: AssetAmount
     after: int
@@ -35,8 +42,9 @@ class PositionChange:
 class Brief:
     """One request in a person's words.
 
-    `fee_max_wei` is the most that inclusion may cost. `slippage_bps` is None without a reference.
-    `positions` is empty while the node is away; `budget` is what is used before this request.
+    `actions` begins with a sentence for people; the decoded fields follow. `fee_max_wei` is the most that
+    inclusion may cost. `slippage_bps` is None without a reference. `positions` is empty while the node is
+    away; `budget` is what is used before this request.
     """
 
     actions: tuple[str, ...]
