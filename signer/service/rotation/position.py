@@ -86,7 +86,7 @@ class Positions:
             # and after that are torn: a nonce seems used, and the coin that it carried still there.
             if await binding.chain.transaction_count(binding.account.address, head.number) == count:
                 return position
-        text = f"the node's count of {rotation.old} at block {head.number} changes from answer to answer"
+        text = f"the node's count of {rotation.old} at one block changes from answer to answer"
         raise UnavailableError(FailReason.CHAIN_UNREACHABLE, text)
 
     async def _at(
