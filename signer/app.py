@@ -390,5 +390,7 @@ def _admin_use_cases(services: Services, verify_audit: VerifyAudit) -> AdminUseC
         reload_policy=services.reload_policy,
         reconcile_nonces=services.reconcile_nonces,
         rotate_account=services.rotate_account,
+        watch_approvals=services.watch_approvals,
+        dismiss_approval=services.dismiss_approval,
         verify_audit=verify_audit,
     )

@@ -1,10 +1,13 @@
 """The Admin service: each handler translates, calls its use case, translates back. It decides nothing."""
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
 import grpc
 
 from protos.airlock.signer.v1 import admin_pb2 as pb
 from signer.api.edge import Edge
-from signer.api.translate import answers, fields, requests
+from signer.api.translate import answers, approvals, fields, requests
 from signer.api.use_cases import AdminUseCases
 from signer.domain.errors import InvalidRequestError
 from signer.service.clients import Client
@@ -27,6 +30,12 @@ def admin_service(use_cases: AdminUseCases, edge: Edge) -> grpc.GenericRpcHandle
             ),
             "RotateAccount": edge.unary("RotateAccount", pb.RotateAccountRequest, handlers.rotate_account),
             "VerifyAudit": edge.unary("VerifyAudit", pb.VerifyAuditRequest, handlers.verify_audit),
+            "WatchApprovals": edge.stream(
+                "WatchApprovals", pb.WatchApprovalsRequest, handlers.watch_approvals
+            ),
+            "DismissApproval": edge.unary(
+                "DismissApproval", pb.DismissApprovalRequest, handlers.dismiss_approval
+            ),
         },
     )
 
@@ -36,10 +45,8 @@ class _AdminHandlers:
         self._do = use_cases
 
     async def pause(self, client: Client, request: pb.PauseRequest) -> pb.PauseResponse:
-        if len(request.reason) > _MAX_REASON:
-            size = len(request.reason)
-            raise InvalidRequestError("reason", f"has {size} characters; at most {_MAX_REASON} are allowed")
-        paused = await self._do.pause(client, fields.account_or_all(request.account), request.reason)
+        reason = _reason(request.reason)
+        paused = await self._do.pause(client, fields.account_or_all(request.account), reason)
         return pb.PauseResponse(paused_accounts=[answers.spelled(account) for account in paused])
 
     async def resume(self, client: Client, request: pb.ResumeRequest) -> pb.ResumeResponse:
@@ -78,3 +85,24 @@ class _AdminHandlers:
         # Always the whole trail, whatever `from_sequence` says: the middle of a chain proves nothing.
         check = await self._do.verify_audit(client)
         return pb.VerifyAuditResponse(records=check.records, head_hash=check.head_hash, problem=check.problem)
+
+    async def watch_approvals(
+        self, client: Client, _request: pb.WatchApprovalsRequest
+    ) -> AsyncGenerator[pb.WatchApprovalsResponse]:
+        async with aclosing(self._do.watch_approvals(client)) as pictures:
+            async for picture in pictures:
+                yield approvals.picture(picture)
+
+    async def dismiss_approval(
+        self, client: Client, request: pb.DismissApprovalRequest
+    ) -> pb.DismissApprovalResponse:
+        approval = fields.transaction_id(request.approval_id, field="approval_id")
+        dismissed = await self._do.dismiss_approval(client, approval, _reason(request.reason))
+        return pb.DismissApprovalResponse(dismissed=dismissed)
+
+
+def _reason(text: str) -> str:
+    if len(text) > _MAX_REASON:
+        problem = f"has {len(text)} characters; at most {_MAX_REASON} are allowed"
+        raise InvalidRequestError("reason", problem)
+    return text

@@ -35,6 +35,7 @@ MAX_METADATA_BYTES = 16 * 1024
 _REFRESH_S = 2.0
 _HEALTH_EVERY_S = 0.5
 _ADMIN_IN_FLIGHT = 16
+_ADMIN_WATCHERS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,12 +76,16 @@ async def serve(
     calls = Admission(options.max_in_flight, "requests")
     streams = Admission(options.max_watchers, "streams")
 
-    def edge(role: Role, calls: Admission) -> Edge:
+    def edge(role: Role, calls: Admission, streams: Admission) -> Edge:
         return Edge(role=role, identities=identities, calls=calls, streams=streams, log=log, meter=meter)
 
     # An operator must get through while traders flood the signer: the Admin service has room of its own.
-    trader_edge = edge(Role.TRADER, calls)
-    admin_edge = edge(Role.ADMIN, Admission(_ADMIN_IN_FLIGHT, "operators' requests"))
+    trader_edge = edge(Role.TRADER, calls, streams)
+    admin_edge = edge(
+        Role.ADMIN,
+        Admission(_ADMIN_IN_FLIGHT, "operators' requests"),
+        Admission(_ADMIN_WATCHERS, "operators' consoles"),
+    )
     signer_handler = signer_service(signer, trader_edge)
     admin_handler = admin_service(admin, admin_edge)
     services = {SIGNER: signer_handler}

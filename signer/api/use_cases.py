@@ -19,6 +19,7 @@ from signer.service.list_accounts import GrantedAccount
 from signer.service.reconcile_nonces import Reconciliation
 from signer.service.rotation.report import RotationReport
 from signer.service.rotation.rotate_account import RotateRequest
+from signer.service.watch_approvals import Picture
 from signer.service.watch_transactions import Change
 
 SignEvmTransaction: TypeAlias = Callable[[Client, SignRequest], Awaitable[TransactionRecord | Denied]]
@@ -87,4 +88,6 @@ class AdminUseCases:
     reload_policy: ReloadPolicy
     reconcile_nonces: ReconcileNonces
     rotate_account: Callable[[Client, RotateRequest], Awaitable[RotationReport]]
+    watch_approvals: Callable[[Client], AsyncGenerator[Picture]]
+    dismiss_approval: Callable[[Client, TransactionId, str], Awaitable[bool]]
     verify_audit: Callable[[Client], Awaitable[AuditReport]]

@@ -14,8 +14,10 @@ from signer.ports.ledger import Ledger
 from signer.service.accounts import Accounts, Binding
 from signer.service.approvals.approvals import Approvals
 from signer.service.approvals.briefing import Briefing
+from signer.service.approvals.looks import DeviceLooks
 from signer.service.cancel_transaction import CANCELLATION, CancelTransaction
 from signer.service.clients import Client
+from signer.service.dismiss_approval import DismissApproval
 from signer.service.evaluate import Evaluate
 from signer.service.follow_chain import FollowChain
 from signer.service.get_budget import GetBudget
@@ -40,6 +42,7 @@ from signer.service.rotation.rotate_account import RotateAccount
 from signer.service.rotation.successions import Successions
 from signer.service.sign_evm_transaction import SignEvmTransaction
 from signer.service.take_over_nonce import TakeOverNonce
+from signer.service.watch_approvals import WatchApprovals
 from signer.service.watch_transactions import WatchTransactions
 
 
@@ -86,6 +89,8 @@ class Services:
     reload_policy: ReloadPolicy
     reconcile_nonces: ReconcileNonces
     rotate_account: RotateAccount
+    watch_approvals: WatchApprovals
+    dismiss_approval: DismissApproval
     successions: Successions
 
 
@@ -169,5 +174,12 @@ def wire(ports: Ports) -> Services:
             accounts=accounts, policies=policies, ledger=ledger, audit=audit, clock=clock
         ),
         rotate_account=rotate_account,
+        watch_approvals=WatchApprovals(
+            accounts=accounts,
+            approvals=approvals,
+            looks=DeviceLooks(accounts=accounts, approvals=approvals, log=ports.log),
+            clock=clock,
+        ),
+        dismiss_approval=DismissApproval(approvals=approvals, policies=policies, audit=audit, clock=clock),
         successions=successions,
     )

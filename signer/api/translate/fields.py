@@ -82,10 +82,10 @@ def idempotency_key(text: str) -> IdempotencyKey:
     return IdempotencyKey(text)
 
 
-def transaction_id(text: str) -> TransactionId:
+def transaction_id(text: str, field: str = "transaction_id") -> TransactionId:
     """Return the signer's own id of a transaction."""
     if not _TRANSACTION_ID.fullmatch(text):
-        raise InvalidRequestError("transaction_id", "allowed are 32 lower-case hex digits")
+        raise InvalidRequestError(field, "allowed are 32 lower-case hex digits")
     return TransactionId(text)
 
 
