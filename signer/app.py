@@ -315,6 +315,7 @@ async def _bindings(
                 references=(quotes,),
                 holdings=holdings,
                 broadcaster=broadcaster,
+                condition=configured.condition,
             )
         )
     return tuple(bindings)
@@ -372,6 +373,7 @@ def _verifier(path: Path) -> Verify:
 def _signer_use_cases(services: Services) -> SignerUseCases:
     return SignerUseCases(
         list_accounts=services.list_accounts,
+        choose_account=services.choose_account,
         sign_evm_transaction=services.sign_evm_transaction,
         evaluate=services.evaluate,
         replace_transaction=services.replace_transaction,

@@ -9,6 +9,7 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 
+from signer.api.translate.spelling import spelled
 from signer.domain.decisions import Denied, Violation
 from signer.domain.errors import (
     BrokenError,
@@ -23,6 +24,7 @@ from signer.domain.errors import (
     UnavailableError,
 )
 from signer.domain.reasons import DenyReason, FailReason
+from signer.domain.wallets import NextAccount
 from signer.service.clients import NotGrantedError
 
 DOMAIN = "signer.airlock"
@@ -122,6 +124,11 @@ def of_error(error: SignerError) -> WireError:
             violation = BadRequest.FieldViolation(field=_cut(field), description=_cut(problem))
             bad_request = BadRequest(field_violations=[violation])
             return _wire(StatusCode.INVALID_ARGUMENT, text, [bad_request, _info(INVALID_REQUEST)])
+        case (
+            UnavailableError(reason=reason, next_account=NextAccount() as other)
+            | PreconditionError(reason=reason, next_account=NextAccount() as other)
+        ):
+            return _wire(FAIL_STATUS[reason], text, [_info(reason, _next(other))])
         case UnavailableError(reason=reason) | PreconditionError(reason=reason) | BrokenError(reason=reason):
             return _wire(FAIL_STATUS[reason], text, [_info(reason)])
         case RejectedError(reason=reason):
@@ -174,6 +181,11 @@ def _violation_info(violation: Violation) -> ErrorInfo:
         "unit": _cut(violation.unit),
     }
     return _info(violation.reason, metadata)
+
+
+def _next(other: NextAccount) -> Mapping[str, str]:
+    most = {} if other.max_amount_in is None else {"next_max_amount_in": str(other.max_amount_in)}
+    return {"next_account": spelled(other.account), **most}
 
 
 def _info(reason: str, metadata: Mapping[str, str] | None = None) -> ErrorInfo:

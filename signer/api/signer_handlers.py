@@ -27,6 +27,7 @@ def signer_service(use_cases: SignerUseCases, edge: Edge) -> grpc.GenericRpcHand
         SERVICE,
         {
             "ListAccounts": edge.unary("ListAccounts", pb.ListAccountsRequest, handlers.list_accounts),
+            "ChooseAccount": edge.unary("ChooseAccount", pb.ChooseAccountRequest, handlers.choose_account),
             "SignEvmTransaction": edge.unary(
                 "SignEvmTransaction", pb.SignEvmTransactionRequest, handlers.sign_evm
             ),
@@ -60,6 +61,11 @@ class _SignerHandlers:
 
     async def list_accounts(self, client: Client, request: pb.ListAccountsRequest) -> pb.ListAccountsResponse:
         return answers.accounts(await self._do.list_accounts(client, fields.chain_or_all(request.chain)))
+
+    async def choose_account(
+        self, client: Client, request: pb.ChooseAccountRequest
+    ) -> pb.ChooseAccountResponse:
+        return answers.choices(await self._do.choose_account(client, requests.choice_request(request)))
 
     async def sign_evm(
         self, client: Client, request: pb.SignEvmTransactionRequest

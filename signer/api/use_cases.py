@@ -19,6 +19,7 @@ from signer.service.list_accounts import GrantedAccount
 from signer.service.reconcile_nonces import Reconciliation
 from signer.service.rotation.report import RotationReport
 from signer.service.rotation.rotate_account import RotateRequest
+from signer.service.wallets.choose_account import ChoiceRequest, Choices
 from signer.service.watch_approvals import Picture
 from signer.service.watch_transactions import Change
 
@@ -69,6 +70,7 @@ class SignerUseCases:
     """Behind the Signer service."""
 
     list_accounts: Callable[[Client, ChainName | None], Awaitable[tuple[GrantedAccount, ...]]]
+    choose_account: Callable[[Client, ChoiceRequest], Awaitable[Choices]]
     sign_evm_transaction: SignEvmTransaction
     evaluate: Callable[[Client, EvaluateRequest], Awaitable[Evaluation]]
     replace_transaction: TakeOverNonce

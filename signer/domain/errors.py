@@ -1,6 +1,7 @@
 """The world's errors as the signer knows them. Our own mistakes are other exceptions and are never caught."""
 
 from signer.domain.reasons import DenyReason, FailReason
+from signer.domain.wallets import NextAccount
 
 
 class SignerError(Exception):
@@ -25,19 +26,27 @@ class KeyReusedError(SignerError):
 
 
 class UnavailableError(SignerError):
-    """Something that we need is out of reach. Nothing was signed; the same key may be tried again."""
+    """Something that we need is out of reach. Nothing was signed; the same key may be tried again.
 
-    def __init__(self, reason: FailReason, message: str) -> None:
+    `next_account` would sign instead, after a new quote.
+    """
+
+    def __init__(self, reason: FailReason, message: str, next_account: NextAccount | None = None) -> None:
         super().__init__(message)
         self.reason = reason
+        self.next_account = next_account
 
 
 class PreconditionError(SignerError):
-    """Somebody has to act before this can work: resume, reconcile, confirm on the device."""
+    """Somebody has to act before this can work: resume, reconcile, confirm on the device.
 
-    def __init__(self, reason: FailReason, message: str) -> None:
+    `next_account` would sign instead, after a new quote.
+    """
+
+    def __init__(self, reason: FailReason, message: str, next_account: NextAccount | None = None) -> None:
         super().__init__(message)
         self.reason = reason
+        self.next_account = next_account
 
 
 class RejectedError(SignerError):

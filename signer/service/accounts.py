@@ -12,6 +12,7 @@ from signer.domain.accounts import Account, AccountId, AccountState, evm_chain_i
 from signer.domain.errors import BrokenError, NotFoundError, PreconditionError
 from signer.domain.reasons import FailReason
 from signer.domain.rotation import SIGNS_FOR, AccountEvent, Use, advance_account
+from signer.domain.wallets import ALWAYS, Condition
 from signer.ports.broadcaster import Broadcaster
 from signer.ports.chain_view import ChainView
 from signer.ports.clock import Clock
@@ -25,7 +26,10 @@ _CHANGES_KEPT = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binding:
-    """An account with everything that signing for it needs; what only a rotation needs may be missing."""
+    """An account with everything that signing for it needs; what only a rotation needs may be missing.
+
+    `condition` says when it is its turn in its wallet.
+    """
 
     account: Account
     backend: KeyBackend
@@ -33,6 +37,7 @@ class Binding:
     references: tuple[PriceReference, ...]
     holdings: Holdings | None = None
     broadcaster: Broadcaster | None = None
+    condition: Condition = ALWAYS
     device: AttendedBackend | None = field(init=False)
     """The backend again, when a person stands before it: asked once, since looking at a protocol is slow."""
 
@@ -47,6 +52,8 @@ class AccountView:
     """An account as a client sees it.
 
     `reason`: why it is paused or its drain is held. `swept`: only dust is left, and that is final.
+    `condition`: when it is its turn in its wallet, for people. `approval_timeout_ms`: how long a person may
+    take for each of its signatures; None when nobody confirms them.
     """
 
     account: Account
@@ -54,6 +61,8 @@ class AccountView:
     reason: str
     successor: AccountId | None = None
     swept: bool = False
+    condition: str = ""
+    approval_timeout_ms: int | None = None
 
 
 class Accounts:
@@ -100,12 +109,16 @@ class Accounts:
     def view(self, account: AccountId) -> AccountView:
         """State of one account; one that could not be opened yet counts as paused."""
         state, reason = self._states.get(account, (AccountState.PAUSED, "its chain has not been seen yet"))
+        binding = self.binding(account)
+        device = binding.device
         return AccountView(
-            account=self.binding(account).account,
+            account=binding.account,
             state=state,
             reason=reason,
             successor=self._successors.get(account),
             swept=account in self._swept,
+            condition=binding.condition.describe(attended=device is not None),
+            approval_timeout_ms=None if device is None else device.approval_timeout_ms,
         )
 
     def adopt(self, binding: Binding) -> None:

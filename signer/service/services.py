@@ -42,6 +42,11 @@ from signer.service.rotation.rotate_account import RotateAccount
 from signer.service.rotation.successions import Successions
 from signer.service.sign_evm_transaction import SignEvmTransaction
 from signer.service.take_over_nonce import TakeOverNonce
+from signer.service.wallets.choose_account import ChooseAccount
+from signer.service.wallets.fallback import Fallback
+from signer.service.wallets.outlook import Outlook
+from signer.service.wallets.readiness import Readiness
+from signer.service.wallets.turn import Turn
 from signer.service.watch_approvals import WatchApprovals
 from signer.service.watch_transactions import WatchTransactions
 
@@ -76,6 +81,7 @@ class Services:
     replay: Replay
     follow_chain: FollowChain
     list_accounts: ListAccounts
+    choose_account: ChooseAccount
     evaluate: Evaluate
     sign_evm_transaction: SignEvmTransaction
     replace_transaction: TakeOverNonce
@@ -98,6 +104,10 @@ def wire(ports: Ports) -> Services:
     """Build every use case. Opens nothing and talks to nobody."""
     ledger, audit, policies, clock = ports.ledger, ports.audit, ports.policies, ports.clock
     accounts = Accounts(bindings=ports.bindings, ledger=ledger, clock=clock)
+    readiness = Readiness(accounts=accounts, clock=clock)
+    outlook = Outlook(accounts=accounts, readiness=readiness, policies=policies, ledger=ledger, clock=clock)
+    turn = Turn(accounts=accounts, readiness=readiness, outlook=outlook)
+    fallback = Fallback(accounts=accounts, policies=policies, readiness=readiness, outlook=outlook)
     replay = Replay(ledger=ledger, clock=clock)
     judge = Judge(policies=policies, gather=Gather(accounts=accounts, clock=clock), ledger=ledger)
     sign = Sign(accounts=accounts, ledger=ledger, audit=audit, clock=clock, limits=ports.sign_limits)
@@ -158,9 +168,12 @@ def wire(ports: Ports) -> Services:
             poll_interval_ms=ports.follow_interval_ms,
             afterwards=rotate_account.after_look,
         ),
-        list_accounts=ListAccounts(accounts=accounts),
-        evaluate=Evaluate(accounts=accounts, judge=judge),
-        sign_evm_transaction=SignEvmTransaction(accounts=accounts, replay=replay, judge=judge, attend=attend),
+        list_accounts=ListAccounts(accounts=accounts, readiness=readiness),
+        choose_account=ChooseAccount(outlook=outlook),
+        evaluate=Evaluate(accounts=accounts, turn=turn, fallback=fallback, judge=judge),
+        sign_evm_transaction=SignEvmTransaction(
+            accounts=accounts, turn=turn, fallback=fallback, replay=replay, judge=judge, attend=attend
+        ),
         replace_transaction=replacing,
         cancel_transaction=CancelTransaction(approvals=approvals, cancelling=cancelling, ledger=ledger),
         report_broadcast=ReportBroadcast(ledger=ledger, clock=clock),

@@ -16,6 +16,8 @@ from signer.service.path.attend import Attend
 from signer.service.path.conclude import Case
 from signer.service.path.judge import Judge
 from signer.service.path.replay import Replay
+from signer.service.wallets.fallback import Fallback
+from signer.service.wallets.turn import Turn
 
 METHOD = "SignEvmTransaction"
 
@@ -23,27 +25,44 @@ METHOD = "SignEvmTransaction"
 class SignEvmTransaction:
     """Signs one transaction on a fresh nonce."""
 
-    def __init__(self, *, accounts: Accounts, replay: Replay, judge: Judge, attend: Attend) -> None:
+    def __init__(
+        self,
+        *,
+        accounts: Accounts,
+        turn: Turn,
+        fallback: Fallback,
+        replay: Replay,
+        judge: Judge,
+        attend: Attend,
+    ) -> None:
         self._accounts = accounts
+        self._turn = turn
+        self._fallback = fallback
         self._replay = replay
         self._judge = judge
         self._attend = attend
 
     async def __call__(self, client: Client, request: SignRequest) -> TransactionRecord | Denied:
-        """Signed record, or the denial. The same key and content give the same record for ever."""
+        """Signed record, or the denial. The same key and content give the same record for ever.
+
+        When the account cannot sign, the error names the next one of its wallet.
+        """
         client.require(METHOD, request.account)
         work = partial(self._work, client, request)
-        return await self._replay.once(client.name, request.idempotency_key, request.request_digest, work)
+        answer = self._replay.once(client.name, request.idempotency_key, request.request_digest, work)
+        return await self._fallback.naming(client, METHOD, request.account, request.payload, answer)
 
     async def _work(self, client: Client, request: SignRequest) -> TransactionRecord | Denied:
         await self._accounts.ensure_open(request.account)
         self._accounts.require_signing(request.account)
+        await self._turn.require_device(request.account)
         return await self._attend(request.account, partial(self._case, client, request))
 
     async def _case(self, client: Client, request: SignRequest, asked_at: UnixMs | None) -> Case:
         judgement = await self._judge(
             request.account, request.payload, request.claim, with_usage=False, asked_at=asked_at
         )
+        self._turn.require(request.account, judgement.action)
         return Case(
             method=METHOD,
             client=client.name,

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationInfo, model_validator
 from signer.domain.accounts import AccountId, Address, ChainName, chain_of
 from signer.domain.errors import ConfigurationError
 from signer.domain.transactions import ClientName
+from signer.domain.wallets import ALWAYS, Condition
 from signer.settings.devices import LedgerKeySettings, LedgerSettings, TrezorKeySettings, TrezorSettings
 from signer.settings.paths import absolute
 from signer.settings.rotation import RotationSettings
@@ -25,6 +26,7 @@ from signer.settings.texts import (
     unique,
 )
 from signer.settings.vault import VaultCertificateSettings, VaultKeySettings, VaultSettings
+from signer.settings.when import WhenSettings
 
 _CREDENTIALS_FILE = "file:"
 
@@ -89,7 +91,10 @@ class DevKeySettings(Strict):
 
 
 class AccountSettings(Strict):
-    """One account and the backend that holds its key. Its address is pinned by `id`."""
+    """One account and the backend that holds its key. Its address is pinned by `id`.
+
+    `when` says when it is its turn in its wallet.
+    """
 
     id: AccountText
     wallet: str = Field(pattern=r"^[a-z0-9][a-z0-9_\-]{0,39}$")
@@ -98,11 +103,27 @@ class AccountSettings(Strict):
     vault: VaultKeySettings | None = None
     ledger: LedgerKeySettings | None = None
     trezor: TrezorKeySettings | None = None
+    when: WhenSettings | None = None
 
     @property
     def account_id(self) -> AccountId:
         """CAIP-10, canonical."""
         return AccountId(self.id)
+
+    @property
+    def condition(self) -> Condition:
+        """When it is its turn."""
+        return ALWAYS if self.when is None else self.when.to_condition()
+
+    @model_validator(mode="after")
+    def _when_fits(self) -> Self:
+        if self.when is None:
+            return self
+        if self.when.device_ready is not None and self.backend not in {"ledger", "trezor"}:
+            raise ValueError(f'when.device_ready: backend = "{self.backend}" has no device to be ready')
+        if self.when.amounts and not self.id.startswith("eip155:"):
+            raise ValueError("when.amounts: only trades of EVM accounts are understood yet")
+        return self
 
     @model_validator(mode="after")
     def _device_has_its_table(self) -> Self:

@@ -43,6 +43,7 @@ ACCOUNT = AccountId(f"eip155:31337:{ADDRESS}")
 METHODS = frozenset(
     {
         "ListAccounts",
+        "ChooseAccount",
         "SignEvmTransaction",
         "Evaluate",
         "ReplaceTransaction",

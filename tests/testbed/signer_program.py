@@ -25,6 +25,7 @@ GWEI = 10**9
 
 TRADER_METHODS = (
     "ListAccounts",
+    "ChooseAccount",
     "SignEvmTransaction",
     "Evaluate",
     "ReplaceTransaction",

@@ -1,12 +1,9 @@
 """Answers to clients: domain → protobuf. Only the answers of Sign, Replace and Cancel carry raw bytes."""
 
-import functools
-
-from eth_utils.address import to_checksum_address
-
 from protos.airlock.signer.v1 import signer_pb2, types_pb2
 from signer.api.errors import MAX_VIOLATIONS
-from signer.domain.accounts import AccountId, AccountState, address_of, chain_of
+from signer.api.translate.spelling import spelled as spelled  # noqa: PLC0414 - part of these answers, too
+from signer.domain.accounts import AccountState
 from signer.domain.budget import FEE, TRANSACTIONS, Resource
 from signer.domain.decisions import Denied, Violation
 from signer.domain.errors import BrokenError
@@ -23,6 +20,7 @@ from signer.service.cancel_transaction import GivenUp
 from signer.service.evaluate import Evaluation
 from signer.service.get_budget import Budget
 from signer.service.list_accounts import GrantedAccount
+from signer.service.wallets.choose_account import Choices
 
 SLOT_STATES = {
     SlotState.RESERVED: types_pb2.SLOT_STATE_RESERVED,
@@ -152,11 +150,35 @@ def budget_line(use: LimitUse) -> types_pb2.BudgetLine:
 
 def accounts(granted: tuple[GrantedAccount, ...]) -> signer_pb2.ListAccountsResponse:
     """Answer of ListAccounts."""
-    return signer_pb2.ListAccountsResponse(accounts=[account(each.view, each.methods) for each in granted])
+    return signer_pb2.ListAccountsResponse(accounts=[_granted(each) for each in granted])
+
+
+def _granted(each: GrantedAccount) -> signer_pb2.Account:
+    answer = account(each.view, each.methods)
+    answer.ready = each.not_ready is None
+    answer.not_ready_reason = "" if each.not_ready is None else each.not_ready.message
+    return answer
+
+
+def choices(chosen: Choices) -> signer_pb2.ChooseAccountResponse:
+    """Answer of ChooseAccount."""
+    return signer_pb2.ChooseAccountResponse(
+        account="" if chosen.account is None else spelled(chosen.account),
+        choices=[
+            signer_pb2.AccountChoice(
+                account=spelled(each.account),
+                would_sign=each.would_sign,
+                reason=each.reason,
+                message=each.message,
+                max_amount_in=str(each.max_amount_in),
+            )
+            for each in chosen.choices
+        ],
+    )
 
 
 def account(view: AccountView, methods: tuple[str, ...] = ()) -> signer_pb2.Account:
-    """An account as a client sees it."""
+    """An account as a client sees it, but for whether it would sign now: only ListAccounts looks."""
     return signer_pb2.Account(
         account=spelled(view.account.id),
         wallet=view.account.wallet,
@@ -167,6 +189,9 @@ def account(view: AccountView, methods: tuple[str, ...] = ()) -> signer_pb2.Acco
         granted_methods=methods,
         successor="" if view.successor is None else spelled(view.successor),
         swept=view.swept,
+        condition=view.condition,
+        attended=view.approval_timeout_ms is not None,
+        approval_timeout_ms=view.approval_timeout_ms or 0,
     )
 
 
@@ -222,15 +247,3 @@ def _unit(resource: Resource) -> str:
     if resource == TRANSACTIONS:
         return "count"
     return "wei" if resource == FEE or not resource.startswith("token:") else "base units"
-
-
-def spelled(account_id: AccountId) -> str:
-    """CAIP-10 as the contract spells it: EVM addresses in EIP-55."""
-    if not account_id.startswith("eip155:"):
-        return account_id
-    return f"{chain_of(account_id)}:{_checksummed(address_of(account_id))}"
-
-
-@functools.lru_cache(maxsize=1_024)
-def _checksummed(address: str) -> str:
-    return to_checksum_address(address)

@@ -4,7 +4,15 @@ import re
 
 from google.protobuf.message import Message
 
-from signer.domain.accounts import AccountId, Address, ChainName, parse_account_id, parse_address, parse_chain
+from signer.domain.accounts import (
+    AccountId,
+    Address,
+    ChainName,
+    is_evm,
+    parse_account_id,
+    parse_address,
+    parse_chain,
+)
 from signer.domain.errors import InvalidRequestError
 from signer.domain.events import Cursor
 from signer.domain.transactions import UINT256_MAX, IdempotencyKey, TransactionId
@@ -13,6 +21,7 @@ _UINT256 = re.compile(r"0|[1-9][0-9]{0,77}")
 _IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _TRANSACTION_ID = re.compile(r"[0-9a-f]{32}")
 _CURSOR = re.compile(r"0|[1-9][0-9]{0,17}")
+_WALLET = re.compile(r"[a-z0-9][a-z0-9_\-]{0,39}")
 _TRANSACTION_HASH = re.compile(r"0x[0-9a-fA-F]{64}")
 
 
@@ -73,6 +82,21 @@ def chain_or_all(text: str) -> ChainName | None:
         return parse_chain(text) if text else None
     except ValueError as error:
         raise InvalidRequestError("chain", str(error)) from None
+
+
+def evm_chain(text: str) -> ChainName:
+    """Return a CAIP-2 chain of the `eip155` namespace."""
+    chain = chain_or_all(text)
+    if chain is None or not is_evm(chain):
+        raise InvalidRequestError("chain", f"{text[:80]!r} is no EVM chain; allowed is eip155:<id>")
+    return chain
+
+
+def wallet(text: str) -> str:
+    """Return the name of a wallet, as the settings allow it."""
+    if not _WALLET.fullmatch(text):
+        raise InvalidRequestError("wallet", f"{text[:80]!r} is no wallet; allowed is a name of ListAccounts")
+    return text
 
 
 def idempotency_key(text: str) -> IdempotencyKey:

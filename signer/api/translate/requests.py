@@ -13,6 +13,8 @@ from signer.domain.requests import EvaluateRequest, FeeBumpRequest, SignRequest
 from signer.domain.time import UnixMs
 from signer.domain.transactions import MAX_CALLDATA_BYTES, EvmPayload
 from signer.service.rotation.rotate_account import RotateRequest, RotationStep
+from signer.service.wallets.choose_account import ChoiceRequest
+from signer.service.wallets.outlook import Given
 
 _DIRECTIONS = {
     types_pb2.WrapClaim.DIRECTION_DEPOSIT: WrapDirection.DEPOSIT,
@@ -58,6 +60,18 @@ def evaluate_request(request: signer_pb2.EvaluateRequest) -> EvaluateRequest:
             raise NotBuiltError("Evaluate of a Solana message")
         case _:
             raise InvalidRequestError("transaction", "is not set; evm or solana_message is allowed")
+
+
+def choice_request(request: signer_pb2.ChooseAccountRequest) -> ChoiceRequest:
+    """A trade that a client has in mind. Raises InvalidRequestError."""
+    amount = fields.uint256("amount_in", request.amount_in)
+    if amount == 0:
+        raise InvalidRequestError("amount_in", "is 0; allowed is 1 or more")
+    return ChoiceRequest(
+        wallet=fields.wallet(request.wallet),
+        chain=fields.evm_chain(request.chain),
+        given=Given(token=fields.address("token_in", request.token_in), amount=amount),
+    )
 
 
 def fee_bump_request(
