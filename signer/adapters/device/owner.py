@@ -28,11 +28,16 @@ _MAKE_SLICE_S = 0.05
 
 
 class DeviceSession(Protocol):
-    """What the thread drives. Only `state` may be read by others."""
+    """What the thread drives. Only `state` and `detail` may be read by others."""
 
     @property
     def state(self) -> DeviceState:
         """Cached; asking touches no device."""
+        ...
+
+    @property
+    def detail(self) -> str:
+        """What it last said of itself: model, firmware, application. Empty until it was there once."""
         ...
 
     def drain(self, ms: int) -> None:
@@ -116,6 +121,11 @@ class DeviceOwner(Generic[SessionT]):
         return self._session.state
 
     @property
+    def detail(self) -> str:
+        """What the device last said of itself, for people; asking touches no device."""
+        return self._session.detail
+
+    @property
     def pending(self) -> int:
         """Requests that wait or run."""
         return len(self._open)
@@ -192,11 +202,7 @@ class DeviceOwner(Generic[SessionT]):
         self._lock.take()
         self._session.drain(0)
         if self._session.state is DeviceState.DRAINING:
-            text = (
-                f"{self._name} still shows a request that was given up: end it there (reject it), "
-                "or unplug the device"
-            )
-            raise UnavailableError(FailReason.DEVICE_BUSY, text)
+            raise UnavailableError(FailReason.DEVICE_BUSY, still_shows(self._name))
 
     def _closing(self) -> UnavailableError:
         return UnavailableError(FailReason.SHUTTING_DOWN, f"{self._name} is being closed")
@@ -236,6 +242,11 @@ def post(loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> None:
     """Call in the loop, in order; a loop that has ended has nobody who waits."""
     with contextlib.suppress(RuntimeError):
         loop.call_soon_threadsafe(call)
+
+
+def still_shows(device: str) -> str:
+    """What to do with a device that is DRAINING."""
+    return f"{device} still shows a request that was given up: end it there (reject it), or unplug the device"
 
 
 async def _awaited(make: Callable[[], Awaitable[T]]) -> T:

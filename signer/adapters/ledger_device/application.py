@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, NewType, TypeAlias, TypeVar
 
+from typing_extensions import override
+
 from signer.adapters.ledger_device.chunks import command
 from signer.domain.accounts import AccountId
 
@@ -13,6 +15,7 @@ Path = NewType("Path", bytes)
 
 T = TypeVar("T")
 
+DASHBOARD = "BOLOS"
 WHICH_APPLICATION = command(0xB0, 0x01, 0, 0)
 _FORMAT = 1
 
@@ -64,10 +67,15 @@ class Request(Generic[T]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """What runs on the device. `BOLOS` is the dashboard."""
+    """What runs on the device."""
 
     name: str
     version: Version
+
+    @override
+    def __str__(self) -> str:
+        version = ".".join(map(str, self.version))
+        return f"dashboard {version}" if self.name == DASHBOARD else f"{self.name} {version}"
 
 
 def read_running(data: bytes) -> Running:

@@ -7,17 +7,20 @@ from typing import NoReturn, TypeVar
 
 from typing_extensions import override
 
+from signer.adapters.device.look import Looker
 from signer.adapters.device.owner import DeviceOwner, Ticket
 from signer.adapters.device.states import DeviceState
 from signer.adapters.ledger_device import ethereum, solana
 from signer.adapters.ledger_device.application import Key, Request
 from signer.adapters.ledger_device.application import Path as DevicePath
 from signer.adapters.ledger_device.ethereum import ETHEREUM
+from signer.adapters.ledger_device.look import require_ready
 from signer.adapters.ledger_device.paths import encode_path
 from signer.adapters.ledger_device.places import opener
+from signer.adapters.ledger_device.screens import screens_of
 from signer.adapters.ledger_device.session import LedgerSession, Patience
 from signer.adapters.ledger_device.solana import SOLANA
-from signer.domain.accounts import AccountId, chain_of, evm_chain_id, is_evm
+from signer.domain.accounts import AccountId, address_of, chain_of, evm_chain_id, is_evm
 from signer.domain.errors import BrokenError, ConfigurationError, PreconditionError
 from signer.domain.reasons import FailReason
 from signer.domain.solana import SignedSolanaMessage
@@ -70,6 +73,7 @@ class LedgerBackend:
         self._patience = patience or Patience()
         session = LedgerSession(opener(device.where), name=device.name, patience=self._patience, log=log)
         self._owner = DeviceOwner(session, name=device.name, lock_file=device.lock_file)
+        self._looker = Looker(self._owner, name=device.name, kind=self.name)
 
     @property
     def state(self) -> DeviceState:
@@ -140,17 +144,13 @@ class LedgerBackend:
         return self._patience.approval_ms
 
     def screens(self, account: AccountId, transaction: UnsignedEvmTransaction) -> tuple[Screen, ...]:
-        """What the device will show."""
-        request = ethereum.signing_request(self._key(account, evm=True), transaction)
-        title, _, text = request.shown.partition(" ")
-        return (Screen(title=title, text=text),)
+        """What the device will show, as a Nano shows it."""
+        self._key(account, evm=True)
+        return screens_of(address_of(account), transaction)
 
     async def look(self, account: AccountId) -> DeviceStatus:
-        """How the device is, by what is known of it."""
-        self._key(account)
-        return DeviceStatus(
-            name=self.device, kind=self.name, state=self.state, ready=True, waiting=self._owner.pending
-        )
+        """How the device is. Blind signing that is off counts as not ready: no swap could be signed."""
+        return await self._looker.look(account, lambda session, _: require_ready(session, self._key(account)))
 
     def attended(self, watch: Watch) -> "AttendedLedger":
         """The same device, for one request whose progress somebody watches."""

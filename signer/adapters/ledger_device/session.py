@@ -63,23 +63,32 @@ class LedgerSession:
         self, open_transport: Callable[[], Transport], *, name: str, patience: Patience, log: EventLog
     ) -> None:
         """`open_transport` makes a new connection and raises TransportGoneError. Opens nothing yet."""
+        self.name = name
         self._open_transport = open_transport
-        self._name = name
         self._patience = patience
         self._log = log
         self._state = DeviceState.GONE
         self._channel: Channel | None = None
         self._settled = False  # nothing of an earlier life is on the screen or on its way
         self._drained_by = Deadline(0)
+        self._detail = ""
 
     @property
     def state(self) -> DeviceState:
         """Cached."""
         return self._state
 
-    def check(self, key: Key) -> None:
-        """Make sure that the pinned key is there. Raises as `sign`; shows nothing to the person."""
-        self._prepare(key)
+    @property
+    def detail(self) -> str:
+        """The application that was open when it was last asked, with its version."""
+        return self._detail
+
+    def check(self, key: Key) -> bool:
+        """Make sure that the pinned key is there; whether blind signing is on.
+
+        Raises as `sign`; shows nothing to the person.
+        """
+        return self._prepare(key)
 
     def sign(self, request: Request[T], ticket: Ticket) -> T:
         """Have a request signed by the person.
@@ -182,6 +191,7 @@ class LedgerSession:
             running = read_running(data)
         except ValueError as error:
             raise _GarbledError(str(error)) from None
+        self._detail = str(running)
         if running.name != key.application.name:
             raise situations.wrong_application(self._asked(key), running.name)
         if running.version < key.application.minimum:
@@ -196,7 +206,7 @@ class LedgerSession:
             return
         answer = self._ask(channel, key.application.end_dialog(key.path), key)
         if answer.word == _LEFT_OVER:
-            self._log.event("device.dialog_ended", device=self._name)
+            self._log.event("device.dialog_ended", device=self.name)
         elif answer.word != OK:
             raise self._refused(answer, key)
 
@@ -240,9 +250,9 @@ class LedgerSession:
         if ticket.given_up:
             raise GivenUpError
         self._state = DeviceState.REVIEWING
-        self._log.event("device.review_begins", device=self._name, account=key.account)
+        self._log.event("device.review_begins", device=self.name, account=key.account)
         deadline = Deadline(self._patience.approval_ms)
-        ticket.tell(DevicePhase.WAITING_FOR_CONFIRMATION, f"{self._name}: {request.shown}")
+        ticket.tell(DevicePhase.WAITING_FOR_CONFIRMATION, f"{self.name}: {request.shown}")
         try:
             channel.send(request.commands[-1])
             answer = channel.hear(deadline, until=lambda: ticket.given_up)
@@ -256,7 +266,7 @@ class LedgerSession:
             raise situations.not_confirmed(self._asked(key), self._patience.approval_ms)
         self._state = DeviceState.IDLE
         took_ms = self._patience.approval_ms - deadline.left_ms()
-        self._log.event("device.review_ends", device=self._name, word=f"{answer.word:04x}", took_ms=took_ms)
+        self._log.event("device.review_ends", device=self.name, word=f"{answer.word:04x}", took_ms=took_ms)
         return self._signature(request, answer)
 
     def _signature(self, request: Request[T], answer: Answer) -> T:
@@ -269,14 +279,14 @@ class LedgerSession:
             return request.read(answer.data)
         except ValueError as error:
             self.close()
-            self._log.event("device.signature_refused", device=self._name, account=request.key.account)
+            self._log.event("device.signature_refused", device=self.name, account=request.key.account)
             raise situations.foreign_signature(self._asked(request.key), str(error)) from None
 
     def _give_up(self, key: Key, channel: Channel) -> None:
         """Nobody waits for the review any more: end it, or wait for its answer in order to destroy it."""
         self._state = DeviceState.DRAINING
         self._drained_by = Deadline(self._patience.drain_ms)
-        self._log.event("device.review_given_up", device=self._name, account=key.account)
+        self._log.event("device.review_given_up", device=self.name, account=key.account)
         if key.application.end_dialog is None:
             return
         try:
@@ -299,7 +309,7 @@ class LedgerSession:
         return self._channel
 
     def _asked(self, key: Key) -> Asked:
-        return Asked(device=self._name, application=key.application)
+        return Asked(device=self.name, application=key.application)
 
     def _refused(self, answer: Answer, key: Key) -> SignerError:
         """The error of a word. A locked device goes on talking unasked, so it gets a new connection."""
@@ -321,7 +331,7 @@ class LedgerSession:
     def _destroyed(self, answer: Answer) -> None:
         self._log.event(
             "device.late_answer_destroyed",
-            device=self._name,
+            device=self.name,
             word=f"{answer.word:04x}",
             length=len(answer.data),
         )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from signer.adapters.ledger_device.application import Application, Version
+from signer.adapters.ledger_device.application import DASHBOARD, Application, Version
 from signer.domain.errors import BrokenError, PreconditionError, RejectedError, UnavailableError
 from signer.domain.reasons import DenyReason, FailReason
 
@@ -17,7 +17,7 @@ class Asked:
 
 def wrong_application(asked: Asked, running: str) -> PreconditionError:
     """Another application is open, or none."""
-    where = "the dashboard is shown" if running == "BOLOS" else f"{running} is open"
+    where = "the dashboard is shown" if running == DASHBOARD else f"{running} is open"
     text = f"{asked.device}: {where}: open the application {asked.application.name} on it, then ask again"
     return PreconditionError(FailReason.DEVICE_WRONG_APP, text)
 

@@ -6,10 +6,12 @@ from typing import NoReturn, TypeVar
 from trezorlib.transport import Transport
 from typing_extensions import override
 
+from signer.adapters.device.look import Looker
 from signer.adapters.device.owner import DeviceOwner, Ticket
 from signer.adapters.device.states import DeviceState
 from signer.adapters.trezor_device.device import TrezorDevice, TrezorKey
 from signer.adapters.trezor_device.places import finder
+from signer.adapters.trezor_device.screens import screens_of
 from signer.adapters.trezor_device.session import TrezorSession
 from signer.adapters.trezor_device.signing import ask_evm, ask_made_solana, ask_solana, require_signable
 from signer.domain.accounts import AccountId, chain_of, evm_chain_id
@@ -46,6 +48,7 @@ class TrezorBackend:
         self._where = device.where
         session = TrezorSession(device, find or finder(device.where))
         self._owner = DeviceOwner(session, name=f"the Trezor at {device.where}", lock_file=device.lock_file)
+        self._looker = Looker(self._owner, name=self.device, kind=self.name)
 
     @property
     def state(self) -> DeviceState:
@@ -89,15 +92,14 @@ class TrezorBackend:
         return self._device.approval_ms
 
     def screens(self, account: AccountId, transaction: UnsignedEvmTransaction) -> tuple[Screen, ...]:
-        """What the device will show."""
+        """What the device will show: its fields, not its words. Model One has them on more screens."""
         self._key(account)
-        return (Screen(title="To", text=transaction.payload.to),)
+        return screens_of(transaction)
 
     async def look(self, account: AccountId) -> DeviceStatus:
-        """How the device is, by what is known of it."""
-        self._key(account)
-        return DeviceStatus(
-            name=self.device, kind=self.name, state=self.state, ready=True, waiting=self._owner.pending
+        """How the device is. One that would first ask for PIN or passphrase is not ready."""
+        return await self._looker.look(
+            account, lambda session, ticket: session.check(ticket, self._key(account))
         )
 
     def attended(self, watch: Watch) -> KeyBackend:

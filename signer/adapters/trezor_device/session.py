@@ -39,12 +39,19 @@ T = TypeVar("T")
 MODEL_ONE = "1"
 """What Model One calls itself in its features."""
 
+_NAMES = {MODEL_ONE: "Model One", "T": "Model T"}
+
+_NO_WALLET_YET = (
+    "the Trezor asks for its passphrase at the next signature: enter it on the device; until then nobody "
+    "knows whether it holds the pinned key"
+)
+
 _CLEANUP_MS = 3_000
 """What the device has to answer a Cancel."""
 
 
 class TrezorSession:
-    """Blocking; only the owner's thread calls it. `state` may be read by all."""
+    """Blocking; only the owner's thread calls it. `state` and `detail` may be read by all."""
 
     def __init__(self, device: TrezorDevice, find: Callable[[], Transport]) -> None:
         self._device = device
@@ -54,6 +61,7 @@ class TrezorSession:
         self._wallet: library.Session | None = None
         self._request = Request(None, answer_ms=device.answer_ms)
         self._state = DeviceState.GONE
+        self.detail = ""
 
     @property
     def state(self) -> DeviceState:
@@ -131,8 +139,9 @@ class TrezorSession:
         try:
             client = self._client = self._client or self._connect(transport, attended=attended)
             if not attended:
-                _require_unlocked(client)
+                self._require_unlocked(client)
             wallet = self._wallet = self._wallet or self._open_wallet(client)
+            self._remember(client.features)
             self._require_pinned(wallet, key)
             return ask(wallet)
         except Exception as error:
@@ -185,6 +194,21 @@ class TrezorSession:
             raise BrokenError(FailReason.BROKEN, text)
         return wallet
 
+    def _require_unlocked(self, client: library.Client) -> None:
+        """For work that may show nothing: no PIN screen, and none for the passphrase."""
+        features = client.refresh_features()
+        self._remember(features)
+        if features.unlocked is False:
+            by_host = features.model == MODEL_ONE
+            raise PreconditionError(FailReason.DEVICE_LOCKED, LOCKED_ON_HOST if by_host else LOCKED_ON_DEVICE)
+        if self._device.passphrase_on_device and self._wallet is None:
+            raise PreconditionError(FailReason.DEVICE_LOCKED, _NO_WALLET_YET)
+
+    def _remember(self, features: messages.Features) -> None:
+        model = features.model or ""
+        version = f"{features.major_version}.{features.minor_version}.{features.patch_version}"
+        self.detail = f"Trezor {_NAMES.get(model, model)}, firmware {version}"
+
     def _require_pinned(self, wallet: library.Session, key: TrezorKey) -> None:
         """Asked before each request: it also finds a wire on which something old is left."""
         wanted = address_of(key.account)
@@ -222,9 +246,3 @@ def _next(wallet: library.Session) -> MessageType | None:
         return wallet.read()
     except exceptions.ProtocolError:
         return None  # the rest of a message whose beginning was read before
-
-
-def _require_unlocked(client: library.Client) -> None:
-    if client.refresh_features().unlocked is False:
-        by_host = client.features.model == MODEL_ONE
-        raise PreconditionError(FailReason.DEVICE_LOCKED, LOCKED_ON_HOST if by_host else LOCKED_ON_DEVICE)

@@ -114,7 +114,7 @@ async def until(so: Callable[[], bool]) -> None:
 
 @asynccontextmanager
 async def ledger_rig(
-    folder: Path, *, app: str | None = "Ethereum", patience: Patience = PATIENT
+    folder: Path, *, app: str | None = "Ethereum", patience: Patience = PATIENT, evm: AccountId = EVM
 ) -> AsyncIterator[Rig]:
     """A double with blind signing on and a person who approves."""
     device, events = LedgerDevice(app=app, person=always(APPROVE)), Events()
@@ -123,7 +123,8 @@ async def ledger_rig(
         place = LedgerPlace(
             name="Ledger one", where=f"tcp:{server.address}", lock_file=folder / "ledger.lock"
         )
-        backend = LedgerBackend(KEYS, place, log=events, patience=patience)
+        keys = (LedgerKey(account=evm, path=KEYS[0].path), *KEYS[1:])
+        backend = LedgerBackend(keys, place, log=events, patience=patience)
         try:
             yield Rig(device=device, server=server, backend=backend, events=events, lock_file=place.lock_file)
         finally:

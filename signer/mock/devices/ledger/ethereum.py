@@ -7,6 +7,7 @@ from typing import Protocol
 from signer.decode.evm.keccak import keccak256
 from signer.mock.devices.ledger.apdu import HEADER_BYTES, OK, RefusalError, Reply, Review, split_path
 from signer.mock.devices.ledger.rlp_scan import BadPayloadError, scan
+from signer.mock.devices.ledger.screens import checksummed, transaction_screens
 from signer.mock.devices.seed import HARDENED, Seed
 
 _CLASS = 0xE0
@@ -90,7 +91,7 @@ class EthereumApp:
         self._upload = None
         path, _chain_id = self._path(data)
         public = self._seed.secp256k1(path).public_key.format(compressed=False)
-        shown = _checksummed(keccak256(public[1:])[-20:])
+        shown = checksummed(keccak256(public[1:])[-20:])
         answer = b"\x41" + public + b"\x28" + shown.encode()
         answer += keccak256(public) if p2 else b""  # stands for a chain code, which nobody needs here
         if not p1:
@@ -119,10 +120,10 @@ class EthereumApp:
             return OK
         self._upload = None
         digest = keccak256(scanned.payload)
-        screens = ("Blind signing ahead",) if scanned.has_calldata else ()
+        public = self._seed.secp256k1(upload.path).public_key.format(compressed=False)
         return Review(
             title="Review transaction",
-            screens=(*screens, f"To 0x{scanned.to.hex()}", f"Tx hash 0x{digest.hex()}", "Sign transaction"),
+            screens=transaction_screens(scanned, scanned.payload, keccak256(public[1:])[-20:]),
             approved=lambda: self._signature(upload.path, digest, scanned.v),
         )
 
@@ -201,13 +202,3 @@ class EthereumApp:
 
 class _V(Protocol):
     def __call__(self, parity: int, /) -> int: ...
-
-
-def _checksummed(address: bytes) -> str:
-    """EIP-55, without 0x."""
-    digits = address.hex()
-    hashed = keccak256(digits.encode()).hex()
-    return "".join(
-        digit.upper() if int(nibble, 16) > 7 else digit  # noqa: PLR2004 - EIP-55: the top bit
-        for digit, nibble in zip(digits, hashed, strict=False)
-    )

@@ -23,7 +23,11 @@ class Scanned:
 
     has_calldata: bool = False
     payload: bytes | None = None
+    chain_id: int = 0
     to: bytes = b""
+    value: int = 0
+    fee: int = 0
+    """The most that it may cost: gas limit times price."""
     v: Callable[[int], int] = int
     """From the parity to the byte before r and s."""
 
@@ -62,14 +66,20 @@ def scan(payload: bytes) -> Scanned:
         return Scanned(has_calldata=has_calldata)
     if len(items) != kind.fields or any(stop > end for _, stop in items):
         raise BadPayloadError
-    to = payload[items[kind.to][0] : items[kind.to][1]]
+    fields = [payload[start:stop] for start, stop in items]
+    to = fields[kind.to]
     if len(to) not in {0, 20}:
         raise BadPayloadError
-    chain_id = payload[items[6][0] : items[6][1]] if kind is _LEGACY else b""
+    chain_id = fields[6 if kind is _LEGACY else 0]
+    # In every kind price and gas limit stand before the recipient, and the value after it.
+    price, gas_limit, value = (int.from_bytes(fields[kind.to + at], "big") for at in (-2, -1, 1))
     return Scanned(
         has_calldata=has_calldata,
         payload=payload[:end],
+        chain_id=int.from_bytes(chain_id, "big"),
         to=to,
+        value=value,
+        fee=price * gas_limit,
         v=int if kind is not _LEGACY else _legacy_v(chain_id),
     )
 

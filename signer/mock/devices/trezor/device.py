@@ -17,7 +17,15 @@ from signer.mock.devices.seed import Seed
 from signer.mock.devices.trezor import ethereum, management, solana
 from signer.mock.devices.trezor.flavour import MODEL_T, Flavour
 from signer.mock.devices.trezor.person import Decision, Person, Press, Screen, approving
-from signer.mock.devices.trezor.state import Answer, DeviceState, Handler, RefusalError, Workflow
+from signer.mock.devices.trezor.state import (
+    NOTHING,
+    Answer,
+    DeviceState,
+    Handler,
+    RefusalError,
+    Shown,
+    Workflow,
+)
 from signer.mock.devices.trezor.thp import pairing, sessions
 
 _HANDLERS: Mapping[type[MessageType], Handler] = {
@@ -76,6 +84,8 @@ class TrezorDevice:
         self.person = person
         self.silent = False
         self.received: list[str] = []
+        self.shown: list[Shown] = []
+        """Every screen that was ever on the display, as far as its fields are known."""
         self.on_reply: Callable[[MessageType], None] = _nowhere
         self.on_unplug: Callable[[], None] = _nothing
         self.on_forget: Callable[[], None] = _nothing
@@ -214,7 +224,10 @@ class TrezorDevice:
             self.on_reply(refusal.as_message())
         else:
             self._asked, self._acknowledged = asked, False
-            self._screens += isinstance(asked, messages.ButtonRequest)
+            if isinstance(asked, messages.ButtonRequest):
+                self._screens += 1
+                self.shown.append(self.state.display)
+                self.state.display = NOTHING
             self.on_reply(asked)
 
     def _end_workflow(self) -> None:

@@ -12,13 +12,15 @@ from signer.decode.evm.keccak import keccak256
 from signer.decode.evm.rlp import encode_bytes, encode_int, encode_list
 from signer.mock.devices.seed import HARDENED
 from signer.mock.devices.trezor.screens import confirm, confirm_ethereum
-from signer.mock.devices.trezor.state import Answer, DeviceState, Opened, RefusalError, Workflow
+from signer.mock.devices.trezor.state import Answer, DeviceState, Opened, RefusalError, Shown, Workflow
 
 _PURPOSE = 44 + HARDENED
 _FOREIGN_COINS = (HARDENED, 501 + HARDENED)
 _SHORTEST_PATH, _LONGEST_PATH = 3, 5
 _ADDRESS_BYTES = 20
 _CHUNK_BYTES = 1024
+_DECIMALS = 18
+_SHOWN_BYTES = 32
 _UINT32_MAX = 2**32 - 1
 
 
@@ -33,6 +35,10 @@ class _Request:
     head: tuple[bytes, ...]
     tail: tuple[bytes, ...]
     type_byte: bytes
+    to: str | None
+    value: bytes | None
+    fee: int
+    """The most that it may cost, wei."""
 
 
 def get_address(state: DeviceState, message: messages.EthereumGetAddress) -> Workflow:
@@ -62,6 +68,9 @@ def sign_tx(state: DeviceState, message: messages.EthereumSignTx) -> Workflow:
             head=head,
             tail=(encode_int(message.chain_id or 0), encode_int(0), encode_int(0)),
             type_byte=b"",
+            to=message.to,
+            value=message.value,
+            fee=_int(message.gas_price) * _int(message.gas_limit),
         ),
     )
 
@@ -87,6 +96,9 @@ def sign_tx_eip1559(state: DeviceState, message: messages.EthereumSignTxEIP1559)
             head=head,
             tail=(_access_list(message.access_list),),
             type_byte=b"\x02",
+            to=message.to,
+            value=message.value,
+            fee=_int(message.max_gas_fee) * _int(message.gas_limit),
         ),
     )
 
@@ -96,7 +108,7 @@ def _sign(state: DeviceState, request: _Request) -> Workflow:
     if not request.chain_id:
         raise RefusalError(messages.FailureType.DataError, "Chain ID out of bounds")
     # The person confirms before the rest of the data is asked for; so does the firmware.
-    yield from confirm_ethereum(state, request.length)
+    yield from confirm_ethereum(state, request.length, _fields(request))
     data = request.first
     while len(data) < request.length:
         answer = yield messages.EthereumTxRequest(data_length=min(_CHUNK_BYTES, request.length - len(data)))
@@ -140,7 +152,28 @@ def _address(text: str | None) -> bytes:
 
 
 def _number(field: bytes | None) -> bytes:
-    return encode_int(int.from_bytes(field or b"", "big"))
+    return encode_int(_int(field))
+
+
+def _int(field: bytes | None) -> int:
+    return int.from_bytes(field or b"", "big")
+
+
+def _fields(request: _Request) -> Sequence[Shown]:
+    """What its screens are about, in their order."""
+    shown = request.first[:_SHOWN_BYTES].hex() + ("…" if request.length > _SHOWN_BYTES else "")
+    unit = "ETH" if request.chain_id == 1 else f"coins of chain {request.chain_id}"
+    amount, fee = (f"{_decimal(wei)} {unit}" for wei in (_int(request.value), request.fee))
+    return (
+        ("Data", f"{request.length} bytes, 0x{shown}"),
+        ("To", to_checksum_address(request.to) if request.to else "new contract"),
+        ("Amount", f"{amount}, maximum fee {fee}"),
+    )
+
+
+def _decimal(wei: int) -> str:
+    digits = str(wei).rjust(_DECIMALS + 1, "0")
+    return f"{digits[:-_DECIMALS]}.{digits[-_DECIMALS:]}".rstrip("0").removesuffix(".")
 
 
 def _access_list(entries: Sequence[messages.EthereumAccessList] | None) -> bytes:

@@ -1,24 +1,31 @@
 """Screens of a signing request, as many and named as the firmware shows them. None is skipped."""
 
+from collections.abc import Sequence
+
 from trezorlib import messages
 
 from signer.mock.devices.trezor.person import Press
-from signer.mock.devices.trezor.state import DeviceState, RefusalError, Step
+from signer.mock.devices.trezor.state import NOTHING, DeviceState, RefusalError, Shown, Step
 
 _TOKEN_CALL_BYTES = 68
 """Calldata of an ERC-20 approval or transfer."""
 
 
-def confirm(state: DeviceState, code: messages.ButtonRequestType, name: str) -> Step:
+def confirm(state: DeviceState, code: messages.ButtonRequestType, name: str, shown: Shown = NOTHING) -> Step:
     """One screen. Raises RefusalError when the person says no."""
     core = state.flavour.core
+    state.display = shown if core else NOTHING
     press = yield messages.ButtonRequest(code=code, name=name if core else None, pages=1 if core else None)
     if press is not Press.APPROVE:
         raise RefusalError(messages.FailureType.ActionCancelled, "Cancelled")
 
 
-def confirm_ethereum(state: DeviceState, data_length: int) -> Step:
-    """Core: three with calldata, two without. Model One: four, and three to six more with calldata."""
+def confirm_ethereum(state: DeviceState, data_length: int, fields: Sequence[Shown]) -> Step:
+    """Core: three with calldata, two without. Model One: four, and three to six more with calldata.
+
+    `fields`: calldata, recipient, amount.
+    """
+    data, *transaction = fields
     kind = messages.ButtonRequestType.SignTx
     if not state.flavour.core:
         more = min(6, 3 + max(0, data_length - _TOKEN_CALL_BYTES) // 64) if data_length else 0
@@ -26,9 +33,9 @@ def confirm_ethereum(state: DeviceState, data_length: int) -> Step:
             yield from confirm(state, kind, "")
         return
     if data_length:
-        yield from confirm(state, kind, "confirm_data")
-    for _ in range(2):
-        yield from confirm(state, kind, "confirm_ethereum_tx")
+        yield from confirm(state, kind, "confirm_data", data)
+    for shown in transaction:
+        yield from confirm(state, kind, "confirm_ethereum_tx", shown)
 
 
 def confirm_solana(state: DeviceState, *, unknown_token: bool) -> Step:

@@ -22,6 +22,11 @@ Step: TypeAlias = Generator[MessageType, Answer, None]
 Opened: TypeAlias = Generator[MessageType, Answer, Seed]
 """The part of a workflow that unlocks the seed."""
 
+Shown: TypeAlias = tuple[str, str]
+"""What a screen is about and what stands there. Empty where nobody knows the words."""
+
+NOTHING: Shown = ("", "")
+
 REMEMBERED_SESSIONS = 10
 """Sessions that a device caches; the oldest is evicted."""
 
@@ -60,6 +65,7 @@ class DeviceState:
         self.active: bytes | None = None
         self.code: str | None = None
         self.on_code: Callable[[str], None] = _unseen
+        self.display: Shown = NOTHING
         self._wrong_pins = 0
 
     def lock(self) -> None:
