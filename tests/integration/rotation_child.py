@@ -1,4 +1,5 @@
-"""A signer that rotates an account until it is killed; see `killed_lives`. A line is `LEDGER STEP`.
+"""A signer that rotates an account until it is killed; see `killed_lives`. A line is
+`LEDGER STEP`, or `LEDGER STEP emergency`.
 
 Arguments: URL of the chain, addresses of the chain's contracts (a JSON file).
 """
@@ -28,11 +29,11 @@ def main() -> None:
     anvil.url = sys.argv[1]
 
     async def live(line: str) -> None:
-        path, _, step = line.rpartition(" ")
+        path, step, *urgency = line.split()
         async with rotation_rig(anvil, world, path=Path(path)) as rig:
             death = Death(int(step))
             watch(rig, before=lambda _name: None, after=lambda _name: death.step())
-            await rotate_to_the_end(rig)
+            await rotate_to_the_end(rig, emergency=bool(urgency))
 
     live_by_line(live)
 

@@ -1,7 +1,7 @@
 """A signer's use cases over a real chain, for rotations: look, turn, mine, until nothing is left to do."""
 
 import itertools
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -96,12 +96,12 @@ class RotationRig:
         report = await self.rotate(RotationStep.STATUS, account)
         raise AssertionError((report, self.log.events[-5:]))
 
-    async def fund(self, account: AccountId = OLD) -> None:
-        """Give an account everything that the policy lists, and allowances to both routers."""
+    async def fund(self, account: AccountId = OLD, tokens: Mapping[str, int] = FUNDS) -> None:
+        """Give an account native coin and tokens: all that the policy lists, if nothing else is said."""
         owner = address_of(account)
         await self.anvil.rpc("anvil_setBalance", owner, hex(NATIVE))
         provider = dev_account(LIQUIDITY_PROVIDER).address
-        for symbol, amount in FUNDS.items():
+        for symbol, amount in tokens.items():
             give = "transfer" if symbol == "WETH" else "mint"
             data = abi.calldata(f"{give}(address,uint256)", owner, amount)
             await self.anvil.send(provider, self.world.token(symbol), data)
