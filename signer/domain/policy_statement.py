@@ -1,12 +1,20 @@
 """What a guardian says about a policy: this file, this serial, these chains. Judges no content."""
 
 from dataclasses import dataclass
+from typing import NewType, TypeAlias
 
-from signer.domain.accounts import Address, ChainName
+from signer.domain.accounts import ChainName
+from signer.domain.guardian import GuardianName
 from signer.domain.transactions import EvmSignature
 
 MAX_SERIAL = 2**53 - 1
 """Largest integer that every JSON tool keeps exact."""
+
+Ed25519Signature = NewType("Ed25519Signature", bytes)
+"""64 bytes over the off-chain message (signer.decode.solana.offchain_message) of the text."""
+
+GuardianSignature: TypeAlias = EvmSignature | Ed25519Signature
+"""Of an Ethereum key over the personal message (EIP-191) of the text, or of a Solana key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,15 +40,15 @@ class PolicySignature:
     """A detached signature, as a file beside the policy holds it. Only a claim until it was verified."""
 
     statement: PolicyStatement
-    address: Address
-    signature: EvmSignature
+    signer: GuardianName
+    signature: GuardianSignature
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardedPolicy:
     """The newest policy that ever came into force under a guardian; None: a person let the guardian go."""
 
-    guardian: Address | None
+    guardian: GuardianName | None
     serial: int
     policy_hash: str
 

@@ -1,26 +1,39 @@
 """The guardian of the policy as ports: who signs, where a signature lies, what is remembered."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from signer.domain.accounts import Address
-from signer.domain.policy_statement import GuardedPolicy, PolicySignature, PolicyStatement
+from signer.domain.guardian import GuardianName
+from signer.domain.policy_statement import (
+    GuardedPolicy,
+    GuardianSignature,
+    PolicySignature,
+    PolicyStatement,
+)
 from signer.domain.time import UnixMs
-from signer.domain.transactions import EvmSignature
+from signer.ports.device import Screen
 
 
 class PolicySigner(Protocol):
     """A key that signs statements about policies and, through this port, nothing else.
 
-    Both methods raise what a KeyBackend raises: UnavailableError, PreconditionError, RejectedError. The
-    caller verifies each signature over its own digest.
+    `guardian` and `sign_policy` raise what a KeyBackend raises: UnavailableError, PreconditionError,
+    RejectedError, BrokenError. The caller verifies each signature over its own digest.
     """
 
-    async def address(self) -> Address:
-        """Address of the key, by what the key itself says."""
+    async def guardian(self) -> GuardianName:
+        """Name of the key, by what the key itself says. Shows nothing to a person."""
         ...
 
-    async def sign_policy(self, statement: PolicyStatement) -> EvmSignature:
-        """Sign `statement.text()` as an Ethereum personal message (EIP-191); a device shows it first."""
+    def screens(self, statement: PolicyStatement, guardian: GuardianName) -> Sequence[Screen]:
+        """What a person has to confirm, as a device will show it; nothing where no person is asked."""
+        ...
+
+    async def sign_policy(self, statement: PolicyStatement, guardian: GuardianName) -> GuardianSignature:
+        """Sign `statement.text()` with the key of `guardian`; a device shows it first.
+
+        An Ethereum key signs it as a personal message (EIP-191), a Solana key as an off-chain message.
+        """
         ...
 
 

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from signer.domain.accounts import Address
 from signer.domain.errors import ConfigurationError
+from signer.domain.guardian import GuardianName
 from signer.domain.policy_statement import GuardedPolicy
 from signer.domain.transactions import ClientName
 from signer.policy.model import Policy
@@ -27,14 +27,14 @@ class GuardPolicy:
     def __init__(
         self,
         *,
-        address: Address | None,
+        address: GuardianName | None,
         signatures: SignatureSource,
         memory: PolicyMemory,
         audit: Audit,
         clock: Clock,
         log: EventLog,
     ) -> None:
-        self._address = address
+        self._name = address
         self._memory = memory
         self._audit = audit
         self._clock = clock
@@ -42,7 +42,7 @@ class GuardPolicy:
         self._guardian = (
             None
             if address is None
-            else Guardian(address=address, signatures=signatures, memory=memory, clock=clock)
+            else Guardian(name=address, signatures=signatures, memory=memory, clock=clock)
         )
 
     async def __call__(self, policies: Policies, *, accept_other: bool) -> None:
@@ -67,23 +67,23 @@ class GuardPolicy:
             await self._memory.remember_policy(replace(known, guardian=None), self._clock.now())
 
     def _require_meant(self, known: GuardedPolicy | None, *, accept_other: bool) -> None:
-        if known is not None and known.guardian not in {None, self._address} and not accept_other:
+        if known is not None and known.guardian not in {None, self._name} and not accept_other:
             raise ConfigurationError(self._other(known.guardian))
 
     async def _record_change(self, known: GuardedPolicy | None, policy: Policy) -> None:
         before = None if known is None else known.guardian
-        if before != self._address:
-            self._log.event("policy.guardian_changed", before=before, after=self._address)
-            change = f"guardian from {before or 'none'} to {self._address or 'none'}"
-        elif self._address is None or known is None or known.policy_hash == policy.hash:
+        if before != self._name:
+            self._log.event("policy.guardian_changed", before=before, after=self._name)
+            change = f"guardian from {before or 'none'} to {self._name or 'none'}"
+        elif self._name is None or known is None or known.policy_hash == policy.hash:
             return
         else:
             change = f"from {known.policy_hash} to {policy.hash}, serial {policy.serial}"
         self._log.event("policy.in_force", policy_hash=policy.hash, serial=policy.serial)
         await self._record(change, policy.hash)
 
-    def _other(self, before: Address | None) -> str:
-        now = "names no guardian" if self._address is None else f"names {self._address}"
+    def _other(self, before: GuardianName | None) -> str:
+        now = "names no guardian" if self._name is None else f"names {self._name}"
         return (
             f"guardian: signer.toml {now}, and the ledger remembers {before}: only that one decides about "
             f'policies. Put guardian = "{before}" back; or, if the change is meant, start once with {_FLAG}'

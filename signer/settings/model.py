@@ -6,8 +6,9 @@ from typing import Literal, Self
 
 from pydantic import Field, ValidationInfo, model_validator
 
-from signer.domain.accounts import AccountId, Address, ChainName, chain_of
+from signer.domain.accounts import AccountId, ChainName, chain_of
 from signer.domain.errors import ConfigurationError
+from signer.domain.guardian import GuardianName
 from signer.domain.transactions import ClientName
 from signer.domain.wallets import ALWAYS, Condition
 from signer.settings.devices import LedgerKeySettings, LedgerSettings, TrezorKeySettings, TrezorSettings
@@ -16,8 +17,8 @@ from signer.settings.rotation import RotationSettings
 from signer.settings.texts import (
     AccountText,
     ChainText,
-    EvmAddressText,
     FilePath,
+    GuardianText,
     Listen,
     MethodText,
     SanText,
@@ -203,7 +204,7 @@ class Settings(Strict):
     ledger: FilePath
     audit: FilePath
     policy: FilePath
-    guardian: EvmAddressText | None = None
+    guardian: GuardianText | None = None
     admin_listen: Listen | None = None
     unsafe_plaintext_unix_socket: UnixSocketSettings | None = None
     reflection: bool = False
@@ -283,9 +284,9 @@ class Settings(Strict):
         return self
 
     @property
-    def policy_guardian(self) -> Address | None:
-        """Address that signs policies; None when no policy needs to be signed."""
-        return None if self.guardian is None else Address(self.guardian)
+    def policy_guardian(self) -> GuardianName | None:
+        """Whose key signs policies; None when no policy needs to be signed."""
+        return None if self.guardian is None else GuardianName(self.guardian)
 
     def client_names(self) -> tuple[ClientName, ...]:
         """Every configured client."""

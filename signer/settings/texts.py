@@ -9,6 +9,7 @@ from typing import Annotated, TypeAlias
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from signer.domain.accounts import parse_account_id, parse_address, parse_chain
+from signer.domain.guardian import parse_guardian
 
 GRANTABLE_METHODS = frozenset(
     {
@@ -65,6 +66,10 @@ def _evm_address(text: str) -> str:
     return parse_address(text)
 
 
+def _guardian(text: str) -> str:
+    return parse_guardian(text)
+
+
 def _listen(text: str) -> str:
     host, separator, port = text.rpartition(":")
     if not separator or not host or not port.isdecimal() or not 0 <= int(port) <= _MAX_PORT:
@@ -90,6 +95,7 @@ def _san(text: str) -> str:
 AccountText: TypeAlias = Annotated[str, AfterValidator(_account)]
 ChainText: TypeAlias = Annotated[str, AfterValidator(_chain)]
 EvmAddressText: TypeAlias = Annotated[str, AfterValidator(_evm_address)]
+GuardianText: TypeAlias = Annotated[str, AfterValidator(_guardian)]
 Listen: TypeAlias = Annotated[str, AfterValidator(_listen)]
 SanText: TypeAlias = Annotated[str, AfterValidator(_san)]
 MethodText: TypeAlias = Annotated[str, AfterValidator(_method)]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from signer.adapters.dev_key.policy_signer import DevPolicySigner
-from signer.domain.accounts import Address
+from signer.domain.guardian import GuardianName
 from signer.domain.policy_statement import PolicySignature
 from signer.policy.load import load
 from signer.service.policy_signature import sign_policy, statement_of
@@ -11,8 +11,8 @@ from tests.fakes import policies
 from tests.testbed.accounts import dev_account
 
 GUARDIAN_INDEX, STRANGER_INDEX = 7, 8
-GUARDIAN = Address(dev_account(GUARDIAN_INDEX).address)
-STRANGER = Address(dev_account(STRANGER_INDEX).address)
+GUARDIAN = GuardianName(dev_account(GUARDIAN_INDEX).address)
+STRANGER = GuardianName(dev_account(STRANGER_INDEX).address)
 SIGNATURE_NAME = "policy.toml.sig"
 
 

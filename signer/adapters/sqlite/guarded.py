@@ -3,8 +3,8 @@
 import sqlite3
 
 from signer.adapters.sqlite.work import Work
-from signer.domain.accounts import Address
 from signer.domain.errors import ConfigurationError
+from signer.domain.guardian import GuardianName
 from signer.domain.policy_statement import GuardedPolicy
 from signer.domain.time import UnixMs
 
@@ -19,7 +19,7 @@ def newest(connection: sqlite3.Connection) -> GuardedPolicy | None:
         return None
     guardian, serial, policy_hash = row
     return GuardedPolicy(
-        guardian=Address(guardian) if guardian else None, serial=serial, policy_hash=policy_hash
+        guardian=GuardianName(guardian) if guardian else None, serial=serial, policy_hash=policy_hash
     )
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 from signer.adapters.policy_signature_file import PolicySignatureFile
 from signer.cli.command import Arguments, Subparsers
 from signer.cli.exit_codes import ExitCode
-from signer.cli.policy.read import read_policy
-from signer.domain.accounts import parse_address
+from signer.cli.policy.read import read_guardian, read_policy
 from signer.domain.errors import ConfigurationError
 from signer.policy.document import parse
 from signer.policy.fail_open import check
@@ -23,7 +22,7 @@ def add_to(actions: Subparsers) -> None:
     parser = actions.add_parser("check", help="parse it, refuse what fails open, look at its signature")
     parser.add_argument("file", metavar="FILE", type=Path)
     parser.add_argument("--settings", metavar="signer.toml", type=Path, help="whether it fits these, too")
-    parser.add_argument("--guardian", metavar="0x…", help="who must have signed it")
+    parser.add_argument("--guardian", metavar="0x…|solana:…", help="who must have signed it")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
     parser.set_defaults(command=_run)
 
@@ -60,15 +59,11 @@ def _signature(policy: Policy, path: Path, guardian: str | None) -> tuple[str | 
 
 
 async def _signed_by(policy: Policy, path: Path, guardian: str | None) -> str | None:
-    beside = PolicySignatureFile(path)
-    if guardian is not None:
-        try:
-            wanted = parse_address(guardian)
-        except ValueError as error:
-            raise ConfigurationError(f"--guardian: {error}") from None
+    beside, wanted = PolicySignatureFile(path), read_guardian(guardian)
+    if wanted is not None:
         await require_signed(policy, str(path), beside, wanted)
         return wanted
     signed = await beside.read()
     if signed is not None:
         verify(signed, statement_of(policy, str(path)), beside.name)
-    return None if signed is None else signed.address
+    return None if signed is None else signed.signer

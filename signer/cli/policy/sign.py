@@ -35,7 +35,7 @@ def _run(arguments: Arguments) -> int:
     signed = asyncio.run(sign_policy(_signer(arguments, statement), statement))
     beside = PolicySignatureFile(path)
     beside.write(signed)
-    print(f"{statement.text()}\n{beside.name}: signed by {signed.address}")
+    print(f"{statement.text()}\n{beside.name}: signed by {signed.signer}")
     return ExitCode.OK
 
 

@@ -12,8 +12,9 @@ from typing_extensions import override
 from signer.adapters.audit_file.memory import MemoryAudit
 from signer.adapters.sqlite import SqliteLedger
 from signer.decode.evm.personal_message import personal_message_digest
-from signer.domain.accounts import Address, ChainName
+from signer.domain.accounts import ChainName
 from signer.domain.errors import BrokenError, ConfigurationError, UnavailableError
+from signer.domain.guardian import GuardianName
 from signer.domain.policy_statement import GuardedPolicy, PolicySignature
 from signer.domain.reasons import FailReason
 from signer.policy.load import load
@@ -41,7 +42,9 @@ class Host:
     audit: MemoryAudit
     log: ListLog
 
-    async def start(self, guardian: Address | None = GUARDIAN, *, accept_other: bool = False) -> Policies:
+    async def start(
+        self, guardian: GuardianName | None = GUARDIAN, *, accept_other: bool = False
+    ) -> Policies:
         guard_policy = GuardPolicy(
             address=guardian,
             signatures=self.signatures,
@@ -99,7 +102,7 @@ async def _by_a_stranger(host: Host) -> None:
 async def _in_the_guardians_name(host: Host) -> None:
     await _by_a_stranger(host)
     assert host.signatures.signature is not None
-    host.signatures.signature = replace(host.signatures.signature, address=GUARDIAN)
+    host.signatures.signature = replace(host.signatures.signature, signer=GUARDIAN)
 
 
 async def _for_other_chains(host: Host) -> None:
@@ -215,7 +218,7 @@ async def test_of_two_reloads_that_overtake_each_other_the_higher_serial_stays()
 
 
 @pytest.mark.parametrize("other", [None, STRANGER])
-async def test_a_guardian_who_quietly_went_away_stops_the_start(other: Address | None) -> None:
+async def test_a_guardian_who_quietly_went_away_stops_the_start(other: GuardianName | None) -> None:
     async with _host() as host:
         await host.start()
         await host.lay(with_serial(6, WIDER), index=STRANGER_INDEX)
@@ -229,7 +232,7 @@ async def test_a_guardian_who_quietly_went_away_stops_the_start(other: Address |
 
 @pytest.mark.parametrize("other", [None, STRANGER])
 async def test_an_operator_can_change_the_guardian_on_purpose_and_it_is_written_down(
-    other: Address | None,
+    other: GuardianName | None,
 ) -> None:
     async with _host() as host:
         await host.start()
