@@ -35,7 +35,7 @@ class TrezorSettings(Strict):
     allow_udp: bool = False
     passphrase_on_device: bool = False
     credentials: FilePath | None = None
-    approval_timeout_s: int = Field(default=120, ge=5, le=600)
+    approval_timeout_s: int = Field(default=90, ge=5, le=600)
 
 
 class LedgerSettings(Strict):
@@ -48,4 +48,4 @@ class LedgerSettings(Strict):
     name: str = Field(pattern=_NAME)
     where: str = Field(pattern=r"^(serial|path|tcp):.{1,200}$")
     lock_file: FilePath
-    approval_timeout_s: int = Field(default=120, ge=5, le=600)
+    approval_timeout_s: int = Field(default=90, ge=5, le=600)

@@ -18,7 +18,7 @@ def test_an_account_on_a_ledger_names_its_device_and_its_path() -> None:
     assert key is not None
     assert (key.device, key.path) == ("desk", "m/44'/60'/0'/0/0")  # not a path of a file
     assert read.ledgers[0].lock_file.is_absolute()
-    assert read.ledgers[0].approval_timeout_s == 120
+    assert read.ledgers[0].approval_timeout_s == 90
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ class Patience:
     that was given up is waited for before the connection is made anew.
     """
 
-    approval_ms: int = 120_000
+    approval_ms: int = 90_000
     answer_ms: int = 5_000
     listen_ms: int = 300
     drain_ms: int = 120_000

@@ -37,7 +37,7 @@ class TrezorDevice:
     allow_udp: bool = False
     passphrase_on_device: bool = False
     credentials_file: Path | None = None
-    approval_ms: int = 120_000
+    approval_ms: int = 90_000
     answer_ms: int = 20_000
 
     def __post_init__(self) -> None:
