@@ -3,6 +3,7 @@
 The library's own `timeout` covers the first answer of a call only, and its signing helpers take none.
 """
 
+import contextlib
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -20,6 +21,12 @@ class BoundedTransport(Transport):
     def __init__(self, inner: Transport, slice_s: Callable[[], float]) -> None:
         self._inner = inner
         self._slice_s = slice_s
+
+    def abandon(self) -> None:
+        """Close it, however often the library has opened it: a pairing that fails leaves it open."""
+        if self.is_open():
+            with contextlib.suppress(Exception):  # it is of no use any more, nor is what it says
+                self.close()
 
     @override
     def get_path(self) -> str:

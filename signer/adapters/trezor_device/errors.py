@@ -1,6 +1,7 @@
 """What the library raises, as errors that say what the person should do. Refuses to guess an outcome."""
 
 import usb1
+from noise.exceptions import NoiseInvalidMessage
 from trezorlib import exceptions, messages
 from trezorlib.thp.exceptions import ThpError, ThpErrorCode
 from trezorlib.transport import DeviceIsBusy, TransportException
@@ -93,7 +94,7 @@ def clean(error: Exception, request: Request) -> bool:
 
 def ends_dialog(error: Exception, request: Request) -> bool:
     """Whether something may still be on the display that only a Cancel takes away."""
-    gone = isinstance(error, TransportException | OSError | usb1.USBError | ThpError)
+    gone = isinstance(error, TransportException | OSError | usb1.USBError | ThpError | NoiseInvalidMessage)
     return not gone and not clean(error, request)
 
 
@@ -191,7 +192,8 @@ def _of_transport(error: Exception, request: Request) -> SignerError:
             return UnavailableError(FailReason.DEVICE_GONE, FORBIDDEN)
         case OSError() if _CANNOT_OPEN in str(error):
             return UnavailableError(FailReason.DEVICE_GONE, FORBIDDEN)
-        case TransportException() | OSError() | usb1.USBError() | ThpError():
+        case TransportException() | OSError() | usb1.USBError() | ThpError() | NoiseInvalidMessage():
+            # The last is a channel on which the library has lost count: something came that nobody asked for.
             return lost(request) if request.asked else _gone(error)
         case exceptions.InvalidSessionError():
             return lost(request) if request.shown else _gone(error)

@@ -128,18 +128,17 @@ class _Dialog:
         """Yield the credential, and then, if it comes to that, the one which replaces it."""
         client: TrezorClientThp | None = None
         try:
-            with self._transport:
-                try:
-                    client = self._connect(app)
-                    credential = self._pair(client, ask_code)
-                    yield credential
-                    if autoconnect:
-                        yield from self._trust(client, credential)
-                except Exception:
-                    _leave(client)
-                    raise
+            self._transport.open()
+            client = self._connect(app)
+            credential = self._pair(client, ask_code)
+            yield credential
+            if autoconnect:
+                yield from self._trust(client, credential)
         except Exception as error:  # supervision: the library raises what a bad answer makes of its parser
+            _leave(client)
             raise self._translate(error) from error
+        finally:
+            self._transport.abandon()
 
     def on_button(self, button: messages.ButtonRequest) -> None:
         """The device shows something. Called by the library."""

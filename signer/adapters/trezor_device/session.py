@@ -73,6 +73,8 @@ class TrezorSession:
 
     def close(self) -> None:
         """Forget the connection. Transports are open during a request only."""
+        if self._transport is not None:
+            self._transport.abandon()
         self._transport = self._client = self._wallet = None
         self._state = DeviceState.GONE
 

@@ -15,10 +15,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from trezorlib import messages
 from trezorlib.transport import Transport
 
 from signer.adapters.dev_key.derivation import TEST_MNEMONIC
 from signer.adapters.trezor_device.backend import TrezorBackend
+from signer.adapters.trezor_device.credentials import HostCredential, store_credential
 from signer.adapters.trezor_device.device import HARDENED, TrezorDevice, TrezorKey
 from signer.decode.evm.envelope import signing_hash
 from signer.decode.evm.recovery import recover_address
@@ -29,7 +32,9 @@ from signer.mock.devices.seed import Seed
 from signer.mock.devices.trezor.device import TrezorDevice as Double
 from signer.mock.devices.trezor.flavour import MODEL_T, Flavour
 from signer.mock.devices.trezor.person import Decision, Person, Press, Screen, approving
+from signer.mock.devices.trezor.thp.wire import ThpWire
 from signer.mock.devices.trezor.usb import UsbPort
+from signer.mock.devices.trezor.wires import Wire
 from signer.ports.device import DevicePhase, DeviceProgress
 
 EMULATOR = os.environ.get("AIRLOCK_TREZOR_UDP", "")
@@ -91,6 +96,8 @@ async def rig(
     approval_ms: int = 20_000,
     answer_ms: int = 5_000,
     fingerprint: bytes | None = None,
+    paired: bool = True,
+    autoconnect: bool = True,
     instant: bool = True,
     keys: Iterable[TrezorKey] = KEYS,
     find: Callable[[UsbPort], Transport] = UsbPort.find,
@@ -98,15 +105,30 @@ async def rig(
     device = Double(mnemonic=mnemonic, flavour=flavour, person=person, pin=pin, passphrase=passphrase)
     port = UsbPort(device, instant=instant)
     with tempfile.TemporaryDirectory() as folder:
+        credentials = Path(folder) / "credentials"
+        if flavour.thp is not None and paired:
+            store_credential(credentials, credential_for(port.wire, autoconnect=autoconnect))
         pinned = TrezorDevice(
             where=port.path, lock_file=Path(folder) / "lock", fingerprint=fingerprint, answer_ms=answer_ms,
             approval_ms=approval_ms, passphrase_on_device=passphrase_on_device,
+            credentials_file=credentials,
         )  # fmt: skip
         backend = TrezorBackend(pinned, keys, find=lambda: find(port))
         try:
             yield Rig(backend=backend, device=device, port=port)
         finally:
             await backend.aclose()
+
+
+def credential_for(wire: Wire, *, autoconnect: bool = True) -> HostCredential:
+    """As a pairing of before left it."""
+    assert isinstance(wire, ThpWire)
+    host = X25519PrivateKey.generate()
+    noted = messages.ThpCredentialMetadata(host_name="here", app_name="signer", autoconnect=autoconnect)
+    return HostCredential(
+        trezor_pubkey=wire.identity.public_key, host_privkey=host.private_bytes_raw(),
+        credential=wire.identity.issue(host.public_key().public_bytes_raw(), noted), autoconnect=autoconnect,
+    )  # fmt: skip
 
 
 def press(progress: DeviceProgress) -> None:

@@ -39,7 +39,7 @@ class ThpWire:
         self._send_chunk = send
         self._assembler = packets.Assembler()
         self._last_channel = 0
-        self._served: Channel | None = None
+        self._served: tuple[Channel, int] | None = None
         self._answer: Callable[[MessageType], None] = _nowhere
         device.on_reply = self._on_reply
         device.on_forget = self.channels.clear
@@ -99,7 +99,8 @@ class ThpWire:
             return
         if not frame.carries_data:
             return
-        if self._device.busy and self._served is not channel and frame.kind == packets.ENCRYPTED:
+        elsewhere = self._served is not None and self._served[0] is not channel
+        if self._device.busy and elsewhere and frame.kind == packets.ENCRYPTED:
             # The first word of another host ends the dialog of this one; its repetition is heard.
             self._device.preempt()
             self._fail(channel.number, _BUSY)
@@ -111,9 +112,9 @@ class ThpWire:
         try:
             self._on_news(channel, frame)
         except NoiseError:
-            self._drop(channel.number, _UNDECIPHERABLE)
-        else:
-            channel.settle()
+            del self.channels[channel.number]
+            self._refuse(channel, _UNDECIPHERABLE)
+        channel.settle()
 
     def _on_news(self, channel: Channel, frame: Frame) -> None:
         match channel.phase, frame.kind:
@@ -125,7 +126,9 @@ class ThpWire:
                 pass
             case phase, packets.ENCRYPTED:
                 session, message = channel.understand(frame.content)
-                self._served, self._answer = channel, partial(self._say, channel, session)
+                if self._device.busy and self._served != (channel, session):
+                    return  # a dialog hears its own session only
+                self._served, self._answer = (channel, session), partial(self._say, channel, session)
                 if phase is Phase.TRANSPORT:
                     self._serve(channel, session, message)
                 else:
@@ -140,10 +143,10 @@ class ThpWire:
         if self._device.state.unlocked:
             self._shake_hands(channel, request)
         elif not wants_unlock:
-            self._fail(channel.number, _LOCKED)
+            self._refuse(channel, _LOCKED)
         else:
             # No host is known yet whom a ButtonRequest could tell of the PIN screen.
-            self._served, self._answer = channel, partial(self._on_unlocking, channel, request)
+            self._served, self._answer = (channel, 0), partial(self._on_unlocking, channel, request)
             self._device.begin("Handshake", self._device.state.unlocking())
 
     def _on_unlocking(self, channel: Channel, request: bytes, said: MessageType) -> None:
@@ -152,7 +155,7 @@ class ThpWire:
         elif isinstance(said, messages.Success):
             self._shake_hands(channel, request)
         else:
-            self._fail(channel.number, _LOCKED)
+            self._refuse(channel, _LOCKED)
 
     def _shake_hands(self, channel: Channel, request: bytes) -> None:
         channel.post(packets.HANDSHAKE_ANSWER, channel.handshake.answer(request))
@@ -218,9 +221,10 @@ class ThpWire:
             for key in [key for key in sessions if key.startswith(_session_key(former, 0)[:-1])]:
                 sessions[_session_key(channel, key[-1])] = sessions.pop(key)
 
-    def _drop(self, number: int, error: int) -> None:
-        self.channels.pop(number, None)
-        self._fail(number, error)
+    def _refuse(self, channel: Channel, error: int) -> None:
+        """Heard, and refused: in this order, or the host takes it for an answer to something else."""
+        channel.settle()
+        self._fail(channel.number, error)
 
     def _fail(self, number: int, error: int) -> None:
         self._send(Frame(control=packets.ERROR, channel=number, content=bytes((error,))))
