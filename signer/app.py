@@ -207,9 +207,11 @@ async def serving(
             meter=edge.meter,
             parts=parts,
         ) as listening:
-            yield listening
+            try:
+                yield listening
+            finally:
+                services.approvals.close()  # calls that wait for a person would hold the server's end up
     finally:
-        services.approvals.close()  # what waits for a person would hold the drain up
         await services.replay.drain()
         following.cancel()
         with contextlib.suppress(asyncio.CancelledError):
