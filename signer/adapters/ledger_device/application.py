@@ -7,7 +7,8 @@ from typing import Generic, NewType, TypeAlias, TypeVar
 from typing_extensions import override
 
 from signer.adapters.ledger_device.chunks import command
-from signer.domain.accounts import AccountId
+from signer.domain.accounts import AccountId, Address
+from signer.domain.guardian import GuardianName
 
 Version: TypeAlias = tuple[int, int, int]
 Path = NewType("Path", bytes)
@@ -43,12 +44,23 @@ class Application:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
-    """A pinned account, where its key is on the device, and the application that has it."""
+class Spot:
+    """Where a key is on the device, and the application that has it. Says nothing of which key it is."""
 
-    account: AccountId
     path: Path
     application: Application
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key(Spot):
+    """A key that is pinned: by the account that it signs for, or as the guardian of the policy."""
+
+    account: AccountId | GuardianName
+
+    @property
+    def address(self) -> Address:
+        """What the device must have at the path."""
+        return Address(self.account.rpartition(":")[2])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

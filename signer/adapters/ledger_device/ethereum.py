@@ -9,7 +9,6 @@ from signer.adapters.ledger_device.application import Application, Key, Path, Re
 from signer.adapters.ledger_device.chunks import command, pieces
 from signer.decode.evm.envelope import signing_hash, unsigned_bytes
 from signer.decode.evm.recovery import address_of_public_key, recover_address
-from signer.domain.accounts import address_of
 from signer.domain.errors import PreconditionError
 from signer.domain.reasons import FailReason
 from signer.domain.transactions import EvmSignature, UnsignedEvmTransaction
@@ -51,7 +50,7 @@ def _signature(key: Key, digest: bytes, data: bytes) -> EvmSignature:
     signature = EvmSignature(
         r=int.from_bytes(data[1:33], "big"), s=int.from_bytes(data[33:], "big"), y_parity=data[0]
     )
-    if recover_address(digest, signature) != address_of(key.account):
+    if recover_address(digest, signature) != key.address:
         raise ValueError("made by another key, or over another transaction")
     return signature
 

@@ -17,6 +17,7 @@ from signer.adapters.ledger_device.application import (
     WHICH_APPLICATION,
     Key,
     Request,
+    Spot,
     read_running,
 )
 from signer.adapters.ledger_device.channel import Channel, NoAnswerError
@@ -24,7 +25,6 @@ from signer.adapters.ledger_device.chunks import OK, Answer
 from signer.adapters.ledger_device.situations import Asked
 from signer.adapters.ledger_device.status_words import error_of
 from signer.adapters.ledger_device.transport import Transport, TransportGoneError
-from signer.domain.accounts import address_of
 from signer.domain.errors import BrokenError, PreconditionError, SignerError
 from signer.domain.reasons import FailReason
 from signer.ports.device import DevicePhase
@@ -54,6 +54,14 @@ class Patience:
 
 class _GarbledError(Exception):
     """An answer that is none to what we asked: somebody else's, or a late one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What the open application said of itself and of a path."""
+
+    blind_signing: bool
+    address: str
 
 
 class LedgerSession:
@@ -88,7 +96,15 @@ class LedgerSession:
 
         Raises as `sign`; shows nothing to the person.
         """
-        return self._prepare(key)
+        held = self._prepare(key)
+        if held.address != key.address:
+            self.close()
+            raise situations.another_key(self._asked(key), held.address, key.account)
+        return held.blind_signing
+
+    def address(self, spot: Spot) -> str:
+        """What the device has there, pinned or not. Raises as `check`; shows nothing to the person."""
+        return self._prepare(spot).address
 
     def sign(self, request: Request[T], ticket: Ticket) -> T:
         """Have a request signed by the person.
@@ -101,7 +117,7 @@ class LedgerSession:
     def sign_made(self, key: Key, make: Callable[[], Request[T]], ticket: Ticket) -> T:
         """`sign` what `make` makes once the device is ready. When that raises, nothing is shown."""
         try:
-            blind_signing = self._prepare(key)
+            blind_signing = self.check(key)
             request = make()
             if request.needs_blind_signing and not blind_signing:
                 raise situations.blind_signing_off(self._asked(request.key))
@@ -140,8 +156,8 @@ class LedgerSession:
 
     # Before a request
 
-    def _prepare(self, key: Key) -> bool:
-        """Connect if need be and look at everything; whether blind signing is on.
+    def _prepare(self, key: Spot) -> "_Held":
+        """Connect if need be and look at everything.
 
         Nothing is on the screen yet, so a connection that was lost meanwhile is made anew, once.
         """
@@ -158,7 +174,7 @@ class LedgerSession:
             self.close()
             raise situations.garbled(self._asked(key), str(error)) from None
 
-    def _checked(self, key: Key) -> bool:
+    def _checked(self, key: Spot) -> "_Held":
         if self._channel is None:
             self._channel = Channel(self._open_transport())
         channel = self._channel
@@ -171,13 +187,9 @@ class LedgerSession:
         configuration = self._asked_for(channel, application.configuration, key)
         address = self._asked_for(channel, application.ask_address(key.path), key)
         try:
-            blind_signing, held = application.blind_signing(configuration), application.address(address)
+            return _Held(application.blind_signing(configuration), application.address(address))
         except ValueError as error:
             raise _GarbledError(str(error)) from None
-        if held != address_of(key.account):
-            self.close()
-            raise situations.another_key(self._asked(key), held, key.account)
-        return blind_signing
 
     def _listen(self, channel: Channel, ms: int) -> None:
         """Destroy answers that nobody here waits for: of a review that outlived its connection."""
@@ -185,7 +197,7 @@ class LedgerSession:
         while (answer := channel.hear(deadline)) is not None:
             self._destroyed(answer)
 
-    def _require_application(self, channel: Channel, key: Key) -> None:
+    def _require_application(self, channel: Channel, key: Spot) -> None:
         data = self._asked_for(channel, WHICH_APPLICATION, key)
         try:
             running = read_running(data)
@@ -197,7 +209,7 @@ class LedgerSession:
         if running.version < key.application.minimum:
             raise situations.too_old(self._asked(key), running.version)
 
-    def _end_dialog(self, channel: Channel, key: Key) -> None:
+    def _end_dialog(self, channel: Channel, key: Spot) -> None:
         """End what may still be on the screen, of our own last life or of another program.
 
         To ask anything else while a dialog is open would crash the application at the next press.
@@ -210,7 +222,7 @@ class LedgerSession:
         elif answer.word != OK:
             raise self._refused(answer, key)
 
-    def _asked_for(self, channel: Channel, apdu: bytes, key: Key) -> bytes:
+    def _asked_for(self, channel: Channel, apdu: bytes, key: Spot) -> bytes:
         """Data of the answer to a question that shows nothing."""
         answer = self._ask(channel, apdu, key)
         if answer.word in _NEVER_TO_A_QUESTION:
@@ -220,7 +232,7 @@ class LedgerSession:
             raise self._refused(answer, key)
         return answer.data
 
-    def _ask(self, channel: Channel, apdu: bytes, key: Key) -> Answer:
+    def _ask(self, channel: Channel, apdu: bytes, key: Spot) -> Answer:
         try:
             return channel.ask(apdu, self._patience.answer_ms)
         except NoAnswerError:
@@ -303,15 +315,15 @@ class LedgerSession:
             pass
         self.close()
 
-    def _connected(self, key: Key) -> Channel:
+    def _connected(self, key: Spot) -> Channel:
         if self._channel is None:
             raise situations.lost_before_review(self._asked(key))
         return self._channel
 
-    def _asked(self, key: Key) -> Asked:
+    def _asked(self, key: Spot) -> Asked:
         return Asked(device=self.name, application=key.application)
 
-    def _refused(self, answer: Answer, key: Key) -> SignerError:
+    def _refused(self, answer: Answer, key: Spot) -> SignerError:
         """The error of a word. A locked device goes on talking unasked, so it gets a new connection."""
         error = error_of(answer.word, self._asked(key))
         locked = isinstance(error, PreconditionError) and error.reason is FailReason.DEVICE_LOCKED

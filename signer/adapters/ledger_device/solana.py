@@ -6,7 +6,6 @@ from hashlib import sha256
 from signer.adapters.ledger_device.application import Application, Key, Path, Request
 from signer.adapters.ledger_device.chunks import command, pieces
 from signer.decode.solana.signature import require_signature
-from signer.domain.accounts import address_of
 from signer.domain.base58 import base58, base58_key
 from signer.domain.errors import PreconditionError
 from signer.domain.reasons import FailReason
@@ -41,7 +40,7 @@ def signing_request(key: Key, message: bytes) -> Request[SignedSolanaMessage]:
             for at, piece in enumerate(cut)
         ],
         answer_bytes=_SIGNATURE_BYTES,
-        read=partial(_signed, SolanaKey(base58_key(address_of(key.account))), message),
+        read=partial(_signed, SolanaKey(base58_key(key.address)), message),
         shown=f"Message Hash {base58(sha256(message).digest())}, or the transfer in words",
         # Only the application knows what it can show in words: it refuses the rest by a word of its own.
         needs_blind_signing=False,
