@@ -64,12 +64,13 @@ class SolanaWorld:
         return self.svm.get_account(Pubkey.from_bytes(key))
 
     def open_nonce(self, authority: bytes) -> bytes:
-        """Make a nonce account, as its owner would; its address."""
+        """Make a nonce account, as its owner would, a block before it can move; its address."""
         self._nonces += 1
         nonce = Keypair.from_seed(self._nonces.to_bytes(32, "big"))
         rent = self.svm.minimum_balance_for_rent_exemption(NONCE_BYTES)
         made = create_nonce_account(self.payer.pubkey(), nonce.pubkey(), Pubkey.from_bytes(authority), rent)
         self._run(list(made), self.payer, nonce)
+        self.svm.expire_blockhash()
         return bytes(nonce.pubkey())
 
     def nonce_value(self, nonce: bytes) -> bytes:
