@@ -90,14 +90,14 @@ class Swap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erc20Transfer:
-    """ERC-20 `transfer(recipient, amount)`; amount in base units. No `Action`: only a drain does it."""
+    """ERC-20 `transfer(recipient, amount)`; amount in base units. For clients, only a top-up can be one."""
 
     token: Address
     recipient: Address
     amount: int
 
 
-Action: TypeAlias = NativeTransfer | Erc20Approve | WethDeposit | WethWithdraw | Swap
+Action: TypeAlias = NativeTransfer | Erc20Approve | Erc20Transfer | WethDeposit | WethWithdraw | Swap
 """What a client may ask for at all."""
 
 DrainAction: TypeAlias = NativeTransfer | Erc20Approve | Erc20Transfer

@@ -7,17 +7,35 @@ from typing import NewType
 from signer.domain.accounts import Address
 
 Resource = NewType("Resource", str)
-"""What a limit counts: `token:0x…` in base units, `native` and `fee` in wei, `transactions` as a count."""
+"""What a limit counts: `token:0x…` in base units, `native` and `fee` in wei, `transactions` as a count.
+
+`topup:0x…:0x…` (token and recipient) in base units, `topup:native:0x…` in wei.
+"""
 
 NATIVE = Resource("native")
 """Native coin that leaves the account by transfer; fees are a resource of their own."""
 FEE = Resource("fee")
 TRANSACTIONS = Resource("transactions")
+_TOP_UP = "topup:"
 
 
 def token_resource(token: Address) -> Resource:
     """Resource that counts what leaves the account in one token."""
     return Resource(f"token:{token}")
+
+
+def top_up_resource(token: Address | None, to: Address) -> Resource:
+    """Resource that counts the top-ups of one account with one token; None is the native coin."""
+    return Resource(f"{_TOP_UP}{NATIVE if token is None else token}:{to}")
+
+
+def unit_of(resource: Resource) -> str:
+    """What an amount of it is counted in: "wei", "base units" or "count"."""
+    if resource == TRANSACTIONS:
+        return "count"
+    if resource in {FEE, NATIVE} or resource.startswith(f"{_TOP_UP}{NATIVE}:"):
+        return "wei"
+    return "base units"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

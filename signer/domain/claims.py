@@ -52,4 +52,13 @@ class NativeTransferClaim:
     amount_wei: int
 
 
-Claim: TypeAlias = SwapClaim | ApproveClaim | WrapClaim | NativeTransferClaim
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenTransferClaim:
+    """Amount in base units of the token."""
+
+    token: Address
+    recipient: Address
+    amount: int
+
+
+Claim: TypeAlias = SwapClaim | ApproveClaim | WrapClaim | NativeTransferClaim | TokenTransferClaim

@@ -3,6 +3,7 @@
 from signer.domain.accounts import AccountId, address_of, chain_of
 from signer.domain.decisions import Approved, Decision, Denied, Violation
 from signer.domain.reasons import DenyReason
+from signer.policy.charges import charges_of
 from signer.policy.limits import limits_on
 from signer.policy.model import Policy
 from signer.policy.proposal import Proposal
@@ -20,7 +21,7 @@ def decide(policy: Policy, proposal: Proposal) -> Decision:
     violations = [violation for rule in RULES for violation in rule(account, proposal)]
     if violations:
         return Denied(violations=tuple(violations), trace=TRACE)
-    charges = proposal.charges
+    charges = charges_of(account, proposal.payload, proposal.action)
     return Approved(charges=charges, limits=limits_on(account, charges), trace=TRACE)
 
 

@@ -17,7 +17,15 @@ from signer.domain.errors import ConfigurationError
 from signer.domain.policy_statement import MAX_SERIAL
 from signer.domain.transactions import UINT256_MAX
 from signer.policy.lines import Lines, spell
-from signer.policy.model import AccountPolicy, FeePolicy, NativePolicy, Policy, RouterPolicy, TokenPolicy
+from signer.policy.model import (
+    AccountPolicy,
+    FeePolicy,
+    NativePolicy,
+    Policy,
+    RouterPolicy,
+    TokenPolicy,
+    TopUpPolicy,
+)
 
 GWEI = 10**9
 MAX_BYTES = 1024 * 1024
@@ -123,6 +131,24 @@ class TokenTable(_Table):
         )
 
 
+class TopUpTable(_Table):
+    """`[[accounts.top_ups]]`: another account of the wallet that a person may refill from this one."""
+
+    to: EvmAddress
+    token: Literal["native"] | EvmAddress
+    max_per_top_up: Uint256
+    max_per_day: Uint256
+
+    def to_policy(self) -> TopUpPolicy:
+        """Return the plain value."""
+        return TopUpPolicy(
+            to=Address(self.to),
+            token=None if self.token == "native" else Address(self.token),  # noqa: S105 - a coin, no secret
+            max_per_top_up=self.max_per_top_up,
+            max_per_day=self.max_per_day,
+        )
+
+
 class AccountTable(_Table):
     """`[[accounts]]`: what one account may do. What is not said is not allowed."""
 
@@ -147,6 +173,7 @@ class AccountTable(_Table):
     max_native_per_day_wei: Uint256 = 0
     routers: list[RouterTable] = []
     tokens: list[TokenTable] = []
+    top_ups: list[TopUpTable] = []
 
     def to_policy(self) -> AccountPolicy:
         """Return the plain value."""
@@ -179,6 +206,7 @@ class AccountTable(_Table):
             max_slippage_bps=self.max_slippage_bps,
             routers=tuple(router.to_policy() for router in self.routers),
             tokens=tuple(token.to_policy() for token in self.tokens),
+            top_ups=tuple(each.to_policy() for each in self.top_ups),
         )
 
 
@@ -233,5 +261,6 @@ _TABLES: Mapping[str, type[BaseModel]] = {
     "accounts": AccountTable,
     "routers": RouterTable,
     "tokens": TokenTable,
+    "top_ups": TopUpTable,
 }
 """Model of each table, by the key under which it stands."""

@@ -20,7 +20,7 @@ def _violation(excess: Excess) -> Violation:
             reason, unit = DenyReason.FEE_CAP_EXCEEDED, "wei"
         case budget.TRANSACTIONS:
             reason, unit = DenyReason.RATE_EXCEEDED, "transactions"
-        case budget.NATIVE:
+        case native if budget.unit_of(native) == "wei":
             reason, unit = DenyReason.ROLLING_CAP_EXCEEDED, "wei"
         case token:
             reason, unit = DenyReason.ROLLING_CAP_EXCEEDED, f"base units of {token.removeprefix('token:')}"

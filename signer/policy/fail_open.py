@@ -8,7 +8,7 @@ from typing_extensions import override
 from signer.domain.accounts import Address
 from signer.domain.actions import ContractKind
 from signer.policy.lines import KeyPath, spell
-from signer.policy.model import AccountPolicy, FeePolicy, Policy, RouterPolicy, TokenPolicy
+from signer.policy.model import AccountPolicy, FeePolicy, Policy, RouterPolicy, TokenPolicy, TopUpPolicy
 
 UNBOUNDED = 2**128
 """From here on an amount is no limit: no token has a supply near it."""
@@ -66,6 +66,9 @@ def _account(before: Iterable[AccountPolicy], account: AccountPolicy) -> Iterato
     for index, token in enumerate(account.tokens):
         for key, problem in _token(account, account.tokens[:index], token):
             yield ("tokens", index, key), problem
+    for index, each in enumerate(account.top_ups):
+        for key, problem in _top_up(account, account.top_ups[:index], each):
+            yield ("top_ups", index, key), problem
 
 
 def _time_and_price(account: AccountPolicy) -> Iterator[_Problem]:
@@ -191,6 +194,23 @@ def _token(
         yield "max_approval", "above max_per_day: a router could be left with more than a day's trades"
     for spender in sorted(token.spenders - account.router_at.keys()):
         yield "spenders", f"{spender} is not a listed router: addresses of this account's routers are allowed"
+
+
+def _top_up(
+    account: AccountPolicy, before: Iterable[TopUpPolicy], top_up: TopUpPolicy
+) -> Iterator[tuple[str, str]]:
+    if any((top_up.token, top_up.to) == (other.token, other.to) for other in before):
+        yield "to", f"{top_up.to} is listed twice for this token: one table is allowed"
+    if top_up.to in {_ZERO, account.address} or top_up.to in account.contracts():
+        yield "to", f"{top_up.to} is no account to top up: another one of the wallet is allowed"
+    if top_up.token is None and top_up.to in account.native.recipients:
+        yield "to", f"{top_up.to} is one of native_recipients, too: with or without a person, one is allowed"
+    if top_up.token is not None and top_up.token not in account.token_at:
+        yield "token", f'{top_up.token} is not a listed token: "native" or the address of one is allowed'
+    if top_up.max_per_day >= UNBOUNDED:
+        yield "max_per_day", _no_limit(top_up.max_per_day)
+    if top_up.max_per_top_up > top_up.max_per_day:
+        yield "max_per_top_up", "above max_per_day, so it limits nothing"
 
 
 def _no_limit(amount: int) -> str:

@@ -5,7 +5,15 @@ from dataclasses import dataclass, field
 
 from signer.domain.accounts import AccountId, Address, ChainName, address_of, chain_of
 from signer.domain.actions import ContractKind, SwapVenue
-from signer.domain.budget import FEE, NATIVE, TRANSACTIONS, Resource, RollingLimit, token_resource
+from signer.domain.budget import (
+    FEE,
+    NATIVE,
+    TRANSACTIONS,
+    Resource,
+    RollingLimit,
+    token_resource,
+    top_up_resource,
+)
 from signer.policy.lines import Lines
 
 MINUTE_S = 60
@@ -82,6 +90,19 @@ class NativePolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TopUpPolicy:
+    """What another account of the wallet may be given with a person's confirmation. Base units.
+
+    `token`: None is the native coin.
+    """
+
+    to: Address
+    token: Address | None
+    max_per_top_up: int
+    max_per_day: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountPolicy:
     """Everything that one account may do."""
 
@@ -95,12 +116,15 @@ class AccountPolicy:
     max_slippage_bps: int
     routers: tuple[RouterPolicy, ...]
     tokens: tuple[TokenPolicy, ...]
+    top_ups: tuple[TopUpPolicy, ...] = ()
 
     # Made once, when the policy is read: a decision only looks things up.
     address: Address = field(init=False)
     chain: ChainName = field(init=False)
     token_at: Mapping[Address, TokenPolicy] = field(init=False, repr=False)
     router_at: Mapping[Address, RouterPolicy] = field(init=False, repr=False)
+    top_up_at: Mapping[tuple[Address | None, Address], TopUpPolicy] = field(init=False, repr=False)
+    movable: frozenset[Address] = field(init=False, repr=False)
     limits: tuple[RollingLimit, ...] = field(init=False, repr=False)
     limits_on: Mapping[Resource, tuple[RollingLimit, ...]] = field(init=False, repr=False)
     _contracts: Mapping[Address, ContractKind] = field(init=False, repr=False)
@@ -113,6 +137,8 @@ class AccountPolicy:
             "chain": chain_of(self.account),
             "token_at": {token.address: token for token in self.tokens},
             "router_at": {router.address: router for router in self.routers},
+            "top_up_at": {(each.token, each.to): each for each in self.top_ups},
+            "movable": frozenset(each.token for each in self.top_ups if each.token is not None),
             "limits": tuple(limit for limits in limits_on.values() for limit in limits),
             "limits_on": limits_on,
             "_contracts": {
@@ -122,6 +148,10 @@ class AccountPolicy:
         }
         for name, value in derived.items():
             object.__setattr__(self, name, value)
+
+    def tops_up(self, token: Address | None, recipient: Address) -> bool:
+        """Whether a transfer of this token (None: the native coin) to the recipient is a listed top-up."""
+        return (token, recipient) in self.top_up_at
 
     def contracts(self) -> Mapping[Address, ContractKind]:
         """What each listed address is; the decoder understands no other."""
@@ -174,4 +204,7 @@ def _limits_on(account: AccountPolicy) -> dict[Resource, tuple[RollingLimit, ...
             RollingLimit(resource=resource, window_s=HOUR_S, limit=token.max_per_hour),
             RollingLimit(resource=resource, window_s=DAY_S, limit=token.max_per_day),
         )
+    for each in account.top_ups:
+        resource = top_up_resource(each.token, each.to)
+        limits[resource] = (RollingLimit(resource=resource, window_s=DAY_S, limit=each.max_per_day),)
     return limits

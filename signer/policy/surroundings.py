@@ -35,6 +35,23 @@ def check_fit(policy: Policy, surroundings: Surroundings) -> tuple[Finding, ...]
 
 
 def _account(account: AccountPolicy, surroundings: Surroundings) -> Iterator[tuple[KeyPath, str]]:
+    yield from _deadline(account, surroundings)
+    yield from _top_ups(account, surroundings)
+
+
+def _top_ups(account: AccountPolicy, surroundings: Surroundings) -> Iterator[tuple[KeyPath, str]]:
+    if account.top_ups and account.account not in surroundings.approval_timeouts_s:
+        problem = f"{account.account} is on no device in signer.toml, so nobody would confirm one"
+        yield ("top_ups", 0), problem
+    wallet = surroundings.wallets.get(account.account)
+    for index, each in enumerate(account.top_ups):
+        other = AccountId(f"{account.chain}:{each.to}")
+        if wallet is None or surroundings.wallets.get(other) != wallet:
+            problem = f"{other} is no account of the same wallet in signer.toml; only one of those is allowed"
+            yield ("top_ups", index, "to"), problem
+
+
+def _deadline(account: AccountPolicy, surroundings: Surroundings) -> Iterator[tuple[KeyPath, str]]:
     timeout_s = surroundings.approval_timeouts_s.get(account.account)
     if timeout_s is None or not account.routers:
         return

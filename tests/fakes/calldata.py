@@ -5,12 +5,25 @@ from collections.abc import Sequence
 from eth_abi.abi import encode
 
 from signer.domain.accounts import Address
-from signer.domain.actions import Erc20Approve, NativeTransfer, Swap, SwapVenue, WethDeposit, WethWithdraw
+from signer.domain.actions import (
+    Action,
+    Erc20Approve,
+    Erc20Transfer,
+    NativeTransfer,
+    Swap,
+    SwapVenue,
+    WethDeposit,
+    WethWithdraw,
+)
 from signer.domain.transactions import EvmPayload
 
 
 def approve(spender: str, amount: int) -> bytes:
     return bytes.fromhex("095ea7b3") + encode(["address", "uint256"], [spender, amount])
+
+
+def transfer(recipient: str, amount: int) -> bytes:
+    return bytes.fromhex("a9059cbb") + encode(["address", "uint256"], [recipient, amount])
 
 
 def withdraw(amount: int) -> bytes:
@@ -70,15 +83,15 @@ def swap(action: Swap, *, packed: bool = False) -> bytes:
     return multicall(action.deadline, [inner])
 
 
-def payload(
-    action: Erc20Approve | NativeTransfer | Swap | WethDeposit | WethWithdraw, *, packed: bool = False
-) -> EvmPayload:
+def payload(action: Action, *, packed: bool = False) -> EvmPayload:
     """Payload that does exactly what the action says."""
     match action:
         case NativeTransfer():
             return call(action.recipient, b"", action.amount_wei)
         case Erc20Approve():
             return call(action.token, approve(action.spender, action.amount))
+        case Erc20Transfer():
+            return call(action.token, transfer(action.recipient, action.amount))
         case WethDeposit():
             return call(action.token, deposit(), action.amount_wei)
         case WethWithdraw():

@@ -6,6 +6,7 @@ from signer.domain.accounts import AccountId, Address
 from signer.domain.actions import (
     Action,
     Erc20Approve,
+    Erc20Transfer,
     NativeTransfer,
     NotUnderstood,
     Swap,
@@ -14,7 +15,15 @@ from signer.domain.actions import (
     WethWithdraw,
 )
 from signer.domain.chain import Head, ReferenceQuote
-from signer.domain.claims import ApproveClaim, Claim, NativeTransferClaim, SwapClaim, WrapClaim, WrapDirection
+from signer.domain.claims import (
+    ApproveClaim,
+    Claim,
+    NativeTransferClaim,
+    SwapClaim,
+    TokenTransferClaim,
+    WrapClaim,
+    WrapDirection,
+)
 from signer.domain.time import UnixMs
 from signer.policy.load import load
 from signer.policy.model import AccountPolicy, Policy
@@ -145,6 +154,8 @@ def honest_claim(action: Action) -> Claim:
             return NativeTransferClaim(recipient=action.recipient, amount_wei=action.amount_wei)
         case Erc20Approve():
             return ApproveClaim(token=action.token, spender=action.spender, amount=action.amount)
+        case Erc20Transfer():
+            return TokenTransferClaim(token=action.token, recipient=action.recipient, amount=action.amount)
         case WethDeposit():
             return WrapClaim(direction=WrapDirection.DEPOSIT, amount_wei=action.amount_wei)
         case WethWithdraw():

@@ -11,7 +11,15 @@ from google.rpc.status_pb2 import Status
 
 from protos.airlock.signer.v1 import admin_pb2_grpc, signer_pb2, signer_pb2_grpc, types_pb2
 from signer.domain.accounts import Address
-from signer.domain.actions import Action, Erc20Approve, NativeTransfer, Swap, WethDeposit, WethWithdraw
+from signer.domain.actions import (
+    Action,
+    Erc20Approve,
+    Erc20Transfer,
+    NativeTransfer,
+    Swap,
+    WethDeposit,
+    WethWithdraw,
+)
 from signer.domain.transactions import EvmPayload
 from tests.fakes import calldata, policies
 from tests.testbed.accounts import dev_account
@@ -68,6 +76,11 @@ def claim(action: Action) -> types_pb2.Claim:
                     token=action.token, spender=action.spender, amount=str(action.amount)
                 )
             )
+        case Erc20Transfer():
+            moved = types_pb2.TokenTransferClaim(
+                token=action.token, recipient=action.recipient, amount=str(action.amount)
+            )
+            return types_pb2.Claim(token_transfer=moved)
         case WethDeposit():
             direction = types_pb2.WrapClaim.DIRECTION_DEPOSIT
             wrap = types_pb2.WrapClaim(direction=direction, amount_wei=str(action.amount_wei))

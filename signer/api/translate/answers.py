@@ -4,7 +4,7 @@ from protos.airlock.signer.v1 import signer_pb2, types_pb2
 from signer.api.errors import MAX_VIOLATIONS
 from signer.api.translate.spelling import spelled as spelled  # noqa: PLC0414 - part of these answers, too
 from signer.domain.accounts import AccountState
-from signer.domain.budget import FEE, TRANSACTIONS, Resource
+from signer.domain.budget import unit_of
 from signer.domain.decisions import Denied, Violation
 from signer.domain.errors import BrokenError
 from signer.domain.events import TransactionEvent
@@ -144,7 +144,7 @@ def budget_line(use: LimitUse) -> types_pb2.BudgetLine:
         window_s=use.limit.window_s,
         limit=str(use.limit.limit),
         used=str(use.used),
-        unit=_unit(use.limit.resource),
+        unit=unit_of(use.limit.resource),
     )
 
 
@@ -241,9 +241,3 @@ def account_change(view: AccountView, methods: tuple[str, ...] = ()) -> signer_p
     """An account was paused or resumed. Carries no cursor: it is not part of the ledger's log."""
     change = signer_pb2.AccountChange(account=account(view, methods))
     return signer_pb2.WatchTransactionsResponse(account_change=change)
-
-
-def _unit(resource: Resource) -> str:
-    if resource == TRANSACTIONS:
-        return "count"
-    return "wei" if resource == FEE or not resource.startswith("token:") else "base units"

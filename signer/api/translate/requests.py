@@ -7,7 +7,15 @@ from signer.api.digest import request_digest
 from signer.api.errors import NotBuiltError
 from signer.api.translate import fields
 from signer.domain.accounts import AccountId
-from signer.domain.claims import ApproveClaim, Claim, NativeTransferClaim, SwapClaim, WrapClaim, WrapDirection
+from signer.domain.claims import (
+    ApproveClaim,
+    Claim,
+    NativeTransferClaim,
+    SwapClaim,
+    TokenTransferClaim,
+    WrapClaim,
+    WrapDirection,
+)
 from signer.domain.errors import InvalidRequestError
 from signer.domain.requests import EvaluateRequest, FeeBumpRequest, SignRequest
 from signer.domain.time import UnixMs
@@ -149,10 +157,16 @@ def parse_claim(request: signer_pb2.SignEvmTransactionRequest | signer_pb2.Evalu
                 recipient=fields.address("claim.native_transfer.recipient", transfer.recipient),
                 amount_wei=fields.uint256("claim.native_transfer.amount", transfer.amount),
             )
-        case _:
-            raise InvalidRequestError(
-                "claim", "is not set; swap, approve, wrap or native_transfer is allowed"
+        case "token_transfer":
+            moved = request.claim.token_transfer
+            return TokenTransferClaim(
+                token=fields.address("claim.token_transfer.token", moved.token),
+                recipient=fields.address("claim.token_transfer.recipient", moved.recipient),
+                amount=fields.uint256("claim.token_transfer.amount", moved.amount),
             )
+        case _:
+            allowed = "swap, approve, wrap, native_transfer or token_transfer"
+            raise InvalidRequestError("claim", f"is not set; {allowed} is allowed")
 
 
 def _swap(swap: types_pb2.SwapClaim) -> SwapClaim:
@@ -219,3 +233,5 @@ def _claim_values(claim: Claim) -> Iterator[str | int]:
             yield from ("wrap", str(claim.direction), claim.amount_wei)
         case NativeTransferClaim():
             yield from ("native_transfer", claim.recipient, claim.amount_wei)
+        case TokenTransferClaim():
+            yield from ("token_transfer", claim.token, claim.recipient, claim.amount)

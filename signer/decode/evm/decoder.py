@@ -1,6 +1,6 @@
 """What a payload does, given what its target is. Understands listed contracts only."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import assert_never
 
 from signer.decode.evm import erc20, swap_router02, uniswap_v2, weth9
@@ -12,6 +12,7 @@ from signer.domain.actions import (
     ContractKind,
     DrainAction,
     Erc20Approve,
+    Erc20Transfer,
     NativeTransfer,
     NotUnderstood,
 )
@@ -22,11 +23,17 @@ from signer.domain.transactions import EvmPayload
 _TOKENS = frozenset({ContractKind.ERC20, ContractKind.WETH9})
 
 
-def decode(payload: EvmPayload, contracts: Mapping[Address, ContractKind]) -> Action | NotUnderstood:
-    """Return the action of the payload, read to the last byte. `contracts` says what each address is."""
+def decode(
+    payload: EvmPayload, contracts: Mapping[Address, ContractKind], movable: Container[Address] = frozenset()
+) -> Action | NotUnderstood:
+    """Return the action of the payload, read to the last byte. `contracts` says what each address is.
+
+    Only of `movable` tokens a transfer is read at all: it moves money for nothing.
+    """
     kind = contracts.get(payload.to)
     if kind is not None:
-        return _call(payload, _calls_of(kind))
+        moves = kind in _TOKENS and payload.to in movable
+        return _call(payload, {**_calls_of(kind), **erc20.MOVES} if moves else _calls_of(kind))
     if not payload.data:
         return NativeTransfer(recipient=payload.to, amount_wei=payload.value_wei)
     return NotUnderstood(
@@ -43,15 +50,9 @@ def decode(payload: EvmPayload, contracts: Mapping[Address, ContractKind]) -> Ac
 def decode_drain(
     payload: EvmPayload, contracts: Mapping[Address, ContractKind]
 ) -> DrainAction | NotUnderstood:
-    """Return what a drain's own payload does. Reads token transfers, which `decode` has no reading for."""
-    call = CalldataReader(payload.data)
-    if contracts.get(payload.to) in _TOKENS and call.selector == erc20.TRANSFER:
-        try:
-            return erc20.transfer(payload, call)
-        except NotReadableError as error:
-            return NotUnderstood(violation=error.violation)
-    action = decode(payload, contracts)
-    if isinstance(action, NativeTransfer | Erc20Approve | NotUnderstood):
+    """Return what a drain's own payload does: a transfer or an approval."""
+    action = decode(payload, contracts, movable=contracts)
+    if isinstance(action, NativeTransfer | Erc20Approve | Erc20Transfer | NotUnderstood):
         return action
     return NotUnderstood(
         violation=Violation(

@@ -1,6 +1,7 @@
-"""ERC-20 calls: `approve` and nothing else for clients. A `transfer` moves money for nothing.
+"""ERC-20 calls: `approve` for clients, and `transfer` where somebody has a reason for one.
 
-So it is no call of CALLS; only `decoder.decode_drain` reads it, for an account in rotation.
+A `transfer` moves money for nothing, so it is no call of CALLS: it is read for the drain of a rotation, and
+of the tokens that an account may top another one up with.
 
 Source: EIP-20.
 """
@@ -48,6 +49,7 @@ def transfer_call(recipient: Address, amount: int) -> bytes:
 
 
 CALLS: Mapping[bytes, ReadCall] = {APPROVE: approve}
+MOVES: Mapping[bytes, ReadCall] = {TRANSFER: transfer}
 
 
 def _words(address: Address, amount: int) -> bytes:

@@ -24,6 +24,7 @@ from signer.policy.rules.rolling import rolling
 from signer.policy.rules.slippage import slippage
 from signer.policy.rules.spender import spender
 from signer.policy.rules.tokens import tokens
+from signer.policy.rules.top_up import top_up
 from signer.policy.rules.understood import understood
 
 Rule: TypeAlias = Callable[[AccountPolicy, Proposal], Iterator[Violation]]
@@ -39,6 +40,7 @@ RULES: tuple[Rule, ...] = (
     approval,
     amount,
     native,
+    top_up,
     fees,
     deadline,
     quote_age,

@@ -9,13 +9,22 @@ from typing import TypeAlias, assert_never
 from signer.domain.actions import (
     Action,
     Erc20Approve,
+    Erc20Transfer,
     NativeTransfer,
     NotUnderstood,
     Swap,
     WethDeposit,
     WethWithdraw,
 )
-from signer.domain.claims import ApproveClaim, Claim, NativeTransferClaim, SwapClaim, WrapClaim, WrapDirection
+from signer.domain.claims import (
+    ApproveClaim,
+    Claim,
+    NativeTransferClaim,
+    SwapClaim,
+    TokenTransferClaim,
+    WrapClaim,
+    WrapDirection,
+)
 from signer.domain.decisions import Violation
 from signer.domain.reasons import DenyReason
 from signer.policy.model import AccountPolicy
@@ -29,6 +38,7 @@ _KIND: dict[type[Claim], str] = {
     ApproveClaim: "approve",
     WrapClaim: "wrap",
     NativeTransferClaim: "native transfer",
+    TokenTransferClaim: "token transfer",
 }
 
 
@@ -72,6 +82,12 @@ def _fields(action: Action, claimed: Claim) -> tuple[_Field, ...]:
                 ("recipient", action.recipient, claimed.recipient),
                 ("amount_wei", action.amount_wei, claimed.amount_wei),
             )
+        case Erc20Transfer(), TokenTransferClaim():
+            return (
+                ("token", action.token, claimed.token),
+                ("recipient", action.recipient, claimed.recipient),
+                ("amount", action.amount, claimed.amount),
+            )
         case _:
             return (("kind", _kind(action), _KIND[type(claimed)]),)
 
@@ -90,5 +106,7 @@ def _kind(action: Action) -> str:
             return _KIND[WrapClaim]
         case NativeTransfer():
             return _KIND[NativeTransferClaim]
+        case Erc20Transfer():
+            return _KIND[TokenTransferClaim]
         case _ as never:
             assert_never(never)

@@ -11,6 +11,7 @@ from signer.domain.accounts import Address
 from signer.domain.actions import (
     ContractKind,
     Erc20Approve,
+    Erc20Transfer,
     NativeTransfer,
     NotUnderstood,
     Swap,
@@ -44,12 +45,12 @@ def contract(account: AccountPolicy, proposal: Proposal) -> Iterator[Violation]:
 
 
 def _target(
-    action: Erc20Approve | WethDeposit | WethWithdraw | Swap,
+    action: Erc20Approve | Erc20Transfer | WethDeposit | WethWithdraw | Swap,
 ) -> tuple[Address, frozenset[ContractKind]]:
     match action:
         case Swap():
             return action.router, _ROUTERS[action.venue]
-        case Erc20Approve():
+        case Erc20Approve() | Erc20Transfer():
             return action.token, _TOKENS
         case WethDeposit() | WethWithdraw():
             return action.token, _WRAPPED

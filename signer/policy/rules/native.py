@@ -1,4 +1,4 @@
-"""Refuses transfers of the native coin, except to listed recipients within the limit."""
+"""Refuses transfers of the native coin, except to listed recipients within the limit, and top-ups."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from signer.policy.proposal import Proposal
 def native(account: AccountPolicy, proposal: Proposal) -> Iterator[Violation]:
     """Listed recipient, limited amount."""
     action = proposal.action
-    if not isinstance(action, NativeTransfer):
+    if not isinstance(action, NativeTransfer) or account.tops_up(None, action.recipient):
         return
     if action.recipient not in account.native.recipients:
         yield Violation(

@@ -10,4 +10,6 @@ from signer.policy.model import Policy
 def understand(policy: Policy, account: AccountId, payload: EvmPayload) -> Action | NotUnderstood:
     """What the payload does, read by the kinds of contract that the policy lists for the account."""
     rules = policy.account(account)
-    return decode(payload, rules.contracts() if rules is not None else {})
+    if rules is None:
+        return decode(payload, {})
+    return decode(payload, rules.contracts(), rules.movable)

@@ -6,7 +6,14 @@ Only for new transactions: a replacement or a cancellation belongs to the accoun
 from typing import TypeAlias
 
 from signer.domain.accounts import AccountId, chain_of
-from signer.domain.actions import Action, Erc20Approve, NotUnderstood, Swap
+from signer.domain.actions import (
+    Action,
+    Erc20Approve,
+    Erc20Transfer,
+    NativeTransfer,
+    NotUnderstood,
+    Swap,
+)
 from signer.domain.errors import PreconditionError
 from signer.domain.reasons import FailReason
 from signer.domain.wallets import ALWAYS
@@ -40,6 +47,8 @@ class Turn:
 
     def require(self, account: AccountId, action: Understood) -> None:
         """Raise PreconditionError (WALLET_CONDITION) out of hours or range. Revoking is never out of turn."""
+        if isinstance(action, NativeTransfer | Erc20Transfer):
+            self._require_alive(AccountId(f"{chain_of(account)}:{action.recipient}"))
         condition = self._accounts.binding(account).condition
         if condition is ALWAYS or (isinstance(action, Erc20Approve) and action.amount == 0):
             return
@@ -50,6 +59,14 @@ class Turn:
         why = condition.why_not(action.token_in, action.amount_in) if isinstance(action, Swap) else None
         if why is not None:
             text = f"{account} {why}: ask ChooseAccount which account would"
+            raise PreconditionError(FailReason.WALLET_CONDITION, text)
+
+    def _require_alive(self, recipient: AccountId) -> None:
+        """An account of ours that does not trade gets nothing: a retired one would keep it for ever."""
+        if recipient in self._accounts.ids() and not self._accounts.signs(recipient):
+            view = self._accounts.view(recipient)
+            why = f": {view.reason}" if view.reason else ""
+            text = f"{recipient}, which would receive this, is {view.state}{why}"
             raise PreconditionError(FailReason.WALLET_CONDITION, text)
 
     def _wallet_of(self, account: AccountId) -> tuple[AccountId, ...]:

@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel
 
 from signer.policy.decide import TRACE
-from signer.policy.document import AccountTable, PolicyDocument, RouterTable, TokenTable
+from signer.policy.document import AccountTable, PolicyDocument, RouterTable, TokenTable, TopUpTable
 from signer.policy.load import load
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -24,6 +24,7 @@ def _section(title: str) -> str:
         ("### `[[accounts]]`", AccountTable),
         ("### `[[accounts.routers]]`", RouterTable),
         ("### `[[accounts.tokens]]`", TokenTable),
+        ("### `[[accounts.top_ups]]`", TopUpTable),
     ],
 )
 def test_the_page_lists_exactly_the_keys_of_the_file(title: str, table: type[BaseModel]) -> None:
