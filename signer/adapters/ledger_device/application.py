@@ -44,7 +44,7 @@ class Application:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spot:
+class KeyPlace:
     """Where a key is on the device, and the application that has it. Says nothing of which key it is."""
 
     path: Path
@@ -52,7 +52,7 @@ class Spot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Key(Spot):
+class Key(KeyPlace):
     """A key that is pinned: by the account that it signs for, or as the guardian of the policy."""
 
     account: AccountId | GuardianName

@@ -16,8 +16,8 @@ from signer.adapters.ledger_device.application import (
     CONFIGURATION_LENGTHS,
     WHICH_APPLICATION,
     Key,
+    KeyPlace,
     Request,
-    Spot,
     read_running,
 )
 from signer.adapters.ledger_device.channel import Channel, NoAnswerError
@@ -102,9 +102,9 @@ class LedgerSession:
             raise situations.another_key(self._asked(key), held.address, key.account)
         return held.blind_signing
 
-    def address(self, spot: Spot) -> str:
+    def address(self, place: KeyPlace) -> str:
         """What the device has there, pinned or not. Raises as `check`; shows nothing to the person."""
-        return self._prepare(spot).address
+        return self._prepare(place).address
 
     def sign(self, request: Request[T], ticket: Ticket) -> T:
         """Have a request signed by the person.
@@ -156,7 +156,7 @@ class LedgerSession:
 
     # Before a request
 
-    def _prepare(self, key: Spot) -> "_Held":
+    def _prepare(self, key: KeyPlace) -> "_Held":
         """Connect if need be and look at everything.
 
         Nothing is on the screen yet, so a connection that was lost meanwhile is made anew, once.
@@ -174,7 +174,7 @@ class LedgerSession:
             self.close()
             raise situations.garbled(self._asked(key), str(error)) from None
 
-    def _checked(self, key: Spot) -> "_Held":
+    def _checked(self, key: KeyPlace) -> "_Held":
         if self._channel is None:
             self._channel = Channel(self._open_transport())
         channel = self._channel
@@ -197,7 +197,7 @@ class LedgerSession:
         while (answer := channel.hear(deadline)) is not None:
             self._destroyed(answer)
 
-    def _require_application(self, channel: Channel, key: Spot) -> None:
+    def _require_application(self, channel: Channel, key: KeyPlace) -> None:
         data = self._asked_for(channel, WHICH_APPLICATION, key)
         try:
             running = read_running(data)
@@ -209,7 +209,7 @@ class LedgerSession:
         if running.version < key.application.minimum:
             raise situations.too_old(self._asked(key), running.version)
 
-    def _end_dialog(self, channel: Channel, key: Spot) -> None:
+    def _end_dialog(self, channel: Channel, key: KeyPlace) -> None:
         """End what may still be on the screen, of our own last life or of another program.
 
         To ask anything else while a dialog is open would crash the application at the next press.
@@ -222,7 +222,7 @@ class LedgerSession:
         elif answer.word != OK:
             raise self._refused(answer, key)
 
-    def _asked_for(self, channel: Channel, apdu: bytes, key: Spot) -> bytes:
+    def _asked_for(self, channel: Channel, apdu: bytes, key: KeyPlace) -> bytes:
         """Data of the answer to a question that shows nothing."""
         answer = self._ask(channel, apdu, key)
         if answer.word in _NEVER_TO_A_QUESTION:
@@ -232,7 +232,7 @@ class LedgerSession:
             raise self._refused(answer, key)
         return answer.data
 
-    def _ask(self, channel: Channel, apdu: bytes, key: Spot) -> Answer:
+    def _ask(self, channel: Channel, apdu: bytes, key: KeyPlace) -> Answer:
         try:
             return channel.ask(apdu, self._patience.answer_ms)
         except NoAnswerError:
@@ -315,15 +315,15 @@ class LedgerSession:
             pass
         self.close()
 
-    def _connected(self, key: Spot) -> Channel:
+    def _connected(self, key: KeyPlace) -> Channel:
         if self._channel is None:
             raise situations.lost_before_review(self._asked(key))
         return self._channel
 
-    def _asked(self, key: Spot) -> Asked:
+    def _asked(self, key: KeyPlace) -> Asked:
         return Asked(device=self.name, application=key.application)
 
-    def _refused(self, answer: Answer, key: Spot) -> SignerError:
+    def _refused(self, answer: Answer, key: KeyPlace) -> SignerError:
         """The error of a word. A locked device goes on talking unasked, so it gets a new connection."""
         error = error_of(answer.word, self._asked(key))
         locked = isinstance(error, PreconditionError) and error.reason is FailReason.DEVICE_LOCKED
