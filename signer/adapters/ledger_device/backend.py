@@ -15,13 +15,12 @@ from signer.adapters.ledger_device.application import Key, Request
 from signer.adapters.ledger_device.application import Path as DevicePath
 from signer.adapters.ledger_device.ethereum import ETHEREUM
 from signer.adapters.ledger_device.look import require_ready
-from signer.adapters.ledger_device.paths import encode_path
+from signer.adapters.ledger_device.paths import application_of, encode_path
 from signer.adapters.ledger_device.places import opener
 from signer.adapters.ledger_device.screens import screens_of
 from signer.adapters.ledger_device.session import LedgerSession, Patience
-from signer.adapters.ledger_device.solana import SOLANA
-from signer.domain.accounts import AccountId, address_of, chain_of, evm_chain_id, is_evm
-from signer.domain.errors import BrokenError, ConfigurationError, PreconditionError
+from signer.domain.accounts import AccountId, address_of, chain_of, evm_chain_id
+from signer.domain.errors import BrokenError, PreconditionError
 from signer.domain.reasons import FailReason
 from signer.domain.solana import SignedSolanaMessage
 from signer.domain.transactions import EvmSignature, UnsignedEvmTransaction
@@ -210,12 +209,6 @@ class AttendedLedger:
 
 
 def _key(configured: LedgerKey) -> Key:
-    account, path = configured.account, DevicePath(encode_path(configured.path))
-    application = ETHEREUM if is_evm(chain_of(account)) else SOLANA
-    coin = "60'" if application is ETHEREUM else "501'"
-    if not configured.path.startswith(f"m/44'/{coin}"):
-        raise ConfigurationError(
-            f"{account}: the application {application.name} has no key at {configured.path}; "
-            f"allowed are paths that begin with m/44'/{coin}"
-        )
-    return Key(account=account, path=path, application=application)
+    path = DevicePath(encode_path(configured.path))
+    application = application_of(chain_of(configured.account), configured.path)
+    return Key(account=configured.account, path=path, application=application)

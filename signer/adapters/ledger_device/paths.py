@@ -2,6 +2,10 @@
 
 import re
 
+from signer.adapters.ledger_device.application import Application
+from signer.adapters.ledger_device.ethereum import ETHEREUM
+from signer.adapters.ledger_device.solana import SOLANA
+from signer.domain.accounts import ChainName, is_evm
 from signer.domain.errors import ConfigurationError
 
 _HARDENED = 2**31
@@ -21,6 +25,17 @@ def encode_path(path: str) -> bytes:
             raise _bad(path)
         indexes.append(index + (_HARDENED if match[2] else 0))
     return bytes((len(indexes),)) + b"".join(index.to_bytes(4, "big") for index in indexes)
+
+
+def application_of(chain: ChainName, path: str) -> Application:
+    """The application that has the keys of a chain. Raises ConfigurationError when it has none at `path`."""
+    application, coin = (ETHEREUM, "60'") if is_evm(chain) else (SOLANA, "501'")
+    if not path.startswith(f"m/44'/{coin}"):
+        raise ConfigurationError(
+            f"{chain}: the application {application.name} has no key at {path}; "
+            f"allowed are paths that begin with m/44'/{coin}"
+        )
+    return application
 
 
 def _bad(path: str) -> ConfigurationError:

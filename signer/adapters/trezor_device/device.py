@@ -62,11 +62,16 @@ class TrezorKey:
     @property
     def steps(self) -> list[int]:
         """The path as the device takes it. Raises ConfigurationError naming the path and what is allowed."""
-        head, *names = self.path.split("/")
-        steps = [_STEP.fullmatch(name) for name in names]
-        if head != "m" or not 0 < len(steps) <= _LONGEST_PATH:
-            raise ConfigurationError(_bad_path(self.path))
-        return [_step(step, self.path) for step in steps]
+        return steps_of(self.path)
+
+
+def steps_of(path: str) -> list[int]:
+    """A path as the device takes it. Raises ConfigurationError naming the path and what is allowed."""
+    head, *names = path.split("/")
+    steps = [_STEP.fullmatch(name) for name in names]
+    if head != "m" or not 0 < len(steps) <= _LONGEST_PATH:
+        raise ConfigurationError(_bad_path(path))
+    return [_step(step, path) for step in steps]
 
 
 def require_place(where: str, *, allow_udp: bool) -> None:

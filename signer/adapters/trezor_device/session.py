@@ -93,8 +93,13 @@ class TrezorSession:
 
         return self._run(request, key, reviewed, attended=True)
 
+    def ask(self, ticket: Ticket, ask: Callable[[library.Session, Request], T]) -> T:
+        """`ask` a device of which no address is pinned yet. It may show its PIN and passphrase screens."""
+        request = Request(ticket, answer_ms=self._device.answer_ms, approval_ms=self._device.approval_ms)
+        return self._run(request, None, lambda wallet: ask(wallet, request), attended=True)
+
     def _run(
-        self, request: Request, key: TrezorKey, ask: Callable[[library.Session], T], *, attended: bool
+        self, request: Request, key: TrezorKey | None, ask: Callable[[library.Session], T], *, attended: bool
     ) -> T:
         """At most two attempts, and the second only where the person has seen nothing."""
         fresh = self._wallet is None
@@ -113,7 +118,7 @@ class TrezorSession:
             raise translate(error, request) from error
 
     def _attempt(
-        self, request: Request, key: TrezorKey, ask: Callable[[library.Session], T], *, attended: bool
+        self, request: Request, key: TrezorKey | None, ask: Callable[[library.Session], T], *, attended: bool
     ) -> T:
         self._request = request
         request.begin()
@@ -132,7 +137,7 @@ class TrezorSession:
     def _talk(
         self,
         transport: BoundedTransport,
-        key: TrezorKey,
+        key: TrezorKey | None,
         ask: Callable[[library.Session], T],
         request: Request,
         *,
@@ -144,7 +149,8 @@ class TrezorSession:
                 self._require_unlocked(client)
             wallet = self._wallet = self._wallet or self._open_wallet(client)
             self._remember(client.features)
-            self._require_pinned(wallet, key)
+            if key is not None:
+                self._require_pinned(wallet, key)
             return ask(wallet)
         except Exception as error:
             if ends_dialog(error, request) and not self._end_dialog():
