@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from protos.airlock.signer.v1 import signer_pb2 as pb
+from protos.airlock.signer.v1 import types_pb2 as types
 from tests.e2e.asking import TIMEOUT_S, Asker, asking, swap
 from tests.e2e.device_scene import DeviceScene
 from tests.e2e.scene import operator
@@ -49,8 +50,10 @@ class Client:
         await self.scene.until(lambda: bool(self._of(key)), f"{key} is heard of")
         return self._of(key)[0].transaction.transaction_id
 
-    async def used(self) -> set[int]:
-        return await self.asker.all_used()
+    async def slot(self, transaction_id: str) -> int:
+        request = pb.GetTransactionRequest(transaction_id=transaction_id)
+        answer = await self.asker.stub.GetTransaction(request, timeout=TIMEOUT_S)
+        return answer.transaction.state
 
     async def refused(self, signing: Signing) -> tuple[grpc.StatusCode, list[str]]:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -134,7 +137,6 @@ async def test_a_rejection_is_a_denial_and_the_next_one_has_its_nonce(scene: Dev
 @pytest.mark.asyncio(loop_scope="session")
 async def test_a_client_gives_up_and_the_dialog_ends(scene: DeviceScene) -> None:
     async with client(scene) as one:
-        used = await one.used()
         signing = one.ask("given_up")
         await scene.shown()
         transaction_id = await one.transaction_id("given_up")
@@ -144,7 +146,7 @@ async def test_a_client_gives_up_and_the_dialog_ends(scene: DeviceScene) -> None
         assert (answer.transaction_id, answer.raw_transaction) == (transaction_id, b"")
         assert await one.refused(signing) == (grpc.StatusCode.PERMISSION_DENIED, ["GIVEN_UP"])
         await scene.cleared()
-        assert await one.used() == used
+        assert await one.slot(transaction_id) == types.SLOT_STATE_RELEASED
         assert not scene.device.approve()
 
 
@@ -152,14 +154,14 @@ async def test_a_client_gives_up_and_the_dialog_ends(scene: DeviceScene) -> None
 async def test_a_signature_over_a_price_that_is_gone_is_destroyed(scene: DeviceScene) -> None:
     mover = PriceMover(scene.chain, scene.signer.world, "ABC")
     async with client(scene) as one:
-        used = await one.used()
         signing = one.ask("too_late")
         await scene.shown()
+        transaction_id = await one.transaction_id("too_late")
         await mover.move(-100)
         scene.device.approve()
 
         assert await one.refused(signing) == (grpc.StatusCode.PERMISSION_DENIED, ["SLIPPAGE_TOO_HIGH"])
-        assert await one.used() == used
+        assert await one.slot(transaction_id) == types.SLOT_STATE_RELEASED
         await mover.move(100)
 
 
@@ -231,7 +233,7 @@ async def test_a_kill_in_mid_review_leaves_no_signature_and_no_hole(
         scene.device.approve()  # nobody is there to hear it; whoever connects next gets the answer
 
         async with scene.serve(), client(scene) as one:
-            assert await one.used() == {0}
+            assert await one.asker.all_used() == {0}
             first = one.ask("killed")
             await scene.shown()
             scene.device.approve()
