@@ -1,7 +1,6 @@
 """Each row of the error table: produced on the double, its error checked, and the next request works."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -13,7 +12,6 @@ from trezorlib.transport import Transport
 from signer.adapters.trezor_device import errors
 from signer.adapters.trezor_device.device import TrezorKey
 from signer.adapters.trezor_device.request import Request
-from signer.decode.evm.envelope import signing_hash
 from signer.domain.errors import (
     BrokenError,
     InvalidRequestError,
@@ -23,8 +21,8 @@ from signer.domain.errors import (
     UnavailableError,
 )
 from signer.domain.reasons import DenyReason, FailReason
-from signer.mock.devices.trezor.flavour import MODEL_ONE, MODEL_T, SAFE_3, Flavour
-from signer.mock.devices.trezor.person import Decision, Press, Screen
+from signer.mock.devices.trezor.flavour import MODEL_ONE, MODEL_T, SAFE_3, SAFE_7, Flavour
+from signer.mock.devices.trezor.person import Decision, Press
 from signer.mock.devices.trezor.usb import UsbPort
 from signer.ports.device import DevicePhase
 from tests.integration.devices.trezor_rig import (
@@ -42,13 +40,13 @@ from tests.integration.devices.trezor_rig import (
     rig,
     scripted,
     solana_message,
-    transaction,
 )
 
-BOTH = pytest.mark.parametrize("flavour", [MODEL_ONE, MODEL_T, SAFE_3], ids=lambda each: each.name)
+EVERY = pytest.mark.parametrize("flavour", [MODEL_ONE, MODEL_T, SAFE_3, SAFE_7], ids=lambda each: each.name)
+V1_AND_THP = pytest.mark.parametrize("flavour", [MODEL_T, SAFE_7], ids=lambda each: each.name)
 
 
-@BOTH
+@EVERY
 async def test_a_rejection_is_a_denial(flavour: Flavour) -> None:
     async with rig(person=at_screen(2, REJECT), flavour=flavour) as opened:
         with pytest.raises(RejectedError) as caught:
@@ -58,7 +56,7 @@ async def test_a_rejection_is_a_denial(flavour: Flavour) -> None:
         await opened.sign(1)
 
 
-@BOTH
+@EVERY
 async def test_a_caller_who_leaves_ends_the_dialog(flavour: Flavour) -> None:
     async with rig(person=at_screen(1, IGNORE), flavour=flavour, instant=False) as opened:
         leaving = asyncio.create_task(opened.sign())
@@ -71,9 +69,9 @@ async def test_a_caller_who_leaves_ends_the_dialog(flavour: Flavour) -> None:
         assert "Cancel" in opened.device.received[1:]
 
 
-@BOTH
+@EVERY
 async def test_nobody_presses_and_the_request_is_taken_off_the_display(flavour: Flavour) -> None:
-    async with rig(person=at_screen(2, IGNORE), flavour=flavour, approval_ms=80, answer_ms=80) as opened:
+    async with rig(person=at_screen(2, IGNORE), flavour=flavour, approval_ms=600, answer_ms=600) as opened:
         with pytest.raises(RejectedError) as caught:
             await opened.sign()
 
@@ -82,7 +80,7 @@ async def test_nobody_presses_and_the_request_is_taken_off_the_display(flavour: 
         await opened.sign(1)
 
 
-@BOTH
+@EVERY
 async def test_the_cable_is_pulled_while_the_person_reads(flavour: Flavour) -> None:
     async with rig(person=at_screen(2, UNPLUG), flavour=flavour) as opened:
         with pytest.raises(PreconditionError) as caught:
@@ -94,8 +92,11 @@ async def test_the_cable_is_pulled_while_the_person_reads(flavour: Flavour) -> N
         await opened.sign(1)
 
 
-async def test_the_device_falls_silent_while_the_person_reads() -> None:
-    async with rig(person=at_screen(1, IGNORE), approval_ms=300, answer_ms=300, instant=False) as opened:
+@V1_AND_THP
+async def test_the_device_falls_silent_while_the_person_reads(flavour: Flavour) -> None:
+    async with rig(
+        flavour=flavour, person=at_screen(1, IGNORE), approval_ms=800, answer_ms=800, instant=False
+    ) as opened:
         signing = asyncio.create_task(opened.sign())
         await opened.until_shown()
         opened.device.silent = True
@@ -107,8 +108,9 @@ async def test_the_device_falls_silent_while_the_person_reads() -> None:
         await opened.sign(1)
 
 
-async def test_the_device_is_not_there() -> None:
-    async with rig() as opened:
+@V1_AND_THP
+async def test_the_device_is_not_there(flavour: Flavour) -> None:
+    async with rig(flavour=flavour) as opened:
         opened.port.unplug()
         with pytest.raises(UnavailableError, match="plug it in") as caught:
             await opened.sign()
@@ -118,8 +120,9 @@ async def test_the_device_is_not_there() -> None:
         await opened.sign(1)
 
 
-async def test_the_device_does_not_answer() -> None:
-    async with rig(answer_ms=100) as opened:
+@V1_AND_THP
+async def test_the_device_does_not_answer(flavour: Flavour) -> None:
+    async with rig(flavour=flavour, answer_ms=800) as opened:
         opened.device.silent = True
         with pytest.raises(UnavailableError, match="does not answer") as caught:
             await opened.sign()
@@ -129,7 +132,7 @@ async def test_the_device_does_not_answer() -> None:
         await opened.sign(1)
 
 
-@BOTH
+@pytest.mark.parametrize("flavour", [MODEL_ONE, MODEL_T, SAFE_3], ids=lambda each: each.name)
 async def test_a_dialog_that_another_program_left_is_ended_and_ours_is_shown(flavour: Flavour) -> None:
     async with rig(flavour=flavour, person=at_screen(1, IGNORE), answer_ms=100) as opened:
         await opened.backend.check(EVM)
@@ -141,8 +144,9 @@ async def test_a_dialog_that_another_program_left_is_ended_and_ours_is_shown(fla
         await opened.sign()
 
 
-async def test_another_program_holds_the_device() -> None:
-    async with rig() as opened:
+@V1_AND_THP
+async def test_another_program_holds_the_device(flavour: Flavour) -> None:
+    async with rig(flavour=flavour) as opened:
         suite = opened.port.find()
         suite.open()
         with pytest.raises(UnavailableError, match="close Trezor Suite") as caught:
@@ -153,8 +157,9 @@ async def test_another_program_holds_the_device() -> None:
         await opened.sign(1)
 
 
-async def test_this_host_may_not_open_the_device() -> None:
-    async with rig() as opened:
+@V1_AND_THP
+async def test_this_host_may_not_open_the_device(flavour: Flavour) -> None:
+    async with rig(flavour=flavour) as opened:
         opened.port.forbidden = True
         with pytest.raises(UnavailableError, match="udev rules") as caught:
             await opened.sign()
@@ -164,8 +169,9 @@ async def test_this_host_may_not_open_the_device() -> None:
         await opened.sign(1)
 
 
-async def test_a_device_that_was_plugged_in_again_is_found_again_without_a_word() -> None:
-    async with rig() as opened:
+@V1_AND_THP
+async def test_a_device_that_was_plugged_in_again_is_found_again_without_a_word(flavour: Flavour) -> None:
+    async with rig(flavour=flavour) as opened:
         await opened.sign()
         opened.port.restart()
 
@@ -182,7 +188,7 @@ async def test_a_locked_model_one_is_not_given_a_pin() -> None:
         await opened.sign(1)
 
 
-@pytest.mark.parametrize("flavour", [MODEL_T, SAFE_3], ids=lambda each: each.name)
+@pytest.mark.parametrize("flavour", [MODEL_T, SAFE_3, SAFE_7], ids=lambda each: each.name)
 async def test_a_locked_device_is_unlocked_by_its_person_and_signs(flavour: Flavour) -> None:
     async with rig(flavour=flavour, pin="1", person=scripted(WRONG_PIN, APPROVE)) as opened:
         await opened.sign()
@@ -192,9 +198,12 @@ async def test_a_locked_device_is_unlocked_by_its_person_and_signs(flavour: Flav
         await opened.sign(1)
 
 
+@V1_AND_THP
 @pytest.mark.parametrize("answer", [IGNORE, REJECT], ids=["nobody comes", "left"])
-async def test_a_device_that_stays_locked_says_so(answer: Decision) -> None:
-    async with rig(pin="1", person=scripted(answer), approval_ms=80, answer_ms=80) as opened:
+async def test_a_device_that_stays_locked_says_so(answer: Decision, flavour: Flavour) -> None:
+    async with rig(
+        flavour=flavour, pin="1", person=scripted(answer), approval_ms=600, answer_ms=600
+    ) as opened:
         with pytest.raises(PreconditionError, match="enter the PIN on the device") as caught:
             await opened.sign()
 
@@ -202,7 +211,7 @@ async def test_a_device_that_stays_locked_says_so(answer: Decision) -> None:
         await opened.sign(1)
 
 
-@BOTH
+@EVERY
 async def test_a_check_of_a_locked_device_shows_nothing(flavour: Flavour) -> None:
     async with rig(flavour=flavour, pin="1") as opened:
         with pytest.raises(PreconditionError) as caught:
@@ -214,24 +223,27 @@ async def test_a_check_of_a_locked_device_shows_nothing(flavour: Flavour) -> Non
         await opened.backend.check(EVM)
 
 
-async def test_an_evicted_session_is_opened_anew_without_a_word() -> None:
-    async with rig() as opened:
+@V1_AND_THP
+async def test_an_evicted_session_is_opened_anew_without_a_word(flavour: Flavour) -> None:
+    async with rig(flavour=flavour) as opened:
         await opened.sign()
         opened.device.evict_sessions()
 
         await opened.sign(1)
 
 
-async def test_a_passphrase_that_the_settings_do_not_know_is_another_wallet() -> None:
-    async with rig(passphrase="hidden") as opened:
+@V1_AND_THP
+async def test_a_passphrase_that_the_settings_do_not_know_is_another_wallet(flavour: Flavour) -> None:
+    async with rig(flavour=flavour, passphrase="hidden") as opened:
         await opened.sign()  # the empty passphrase is given explicitly, and is the pinned wallet
 
         opened.device.evict_sessions()
         await opened.sign(1)
 
 
-async def test_a_passphrase_typed_on_the_device_is_checked_against_the_pin() -> None:
-    async with rig(passphrase="hidden", passphrase_on_device=True) as opened:
+@V1_AND_THP
+async def test_a_passphrase_typed_on_the_device_is_checked_against_the_pin(flavour: Flavour) -> None:
+    async with rig(flavour=flavour, passphrase="hidden", passphrase_on_device=True) as opened:
         with pytest.raises(BrokenError, match="another seed or passphrase"):
             await opened.sign()
 
@@ -240,8 +252,9 @@ async def test_a_passphrase_typed_on_the_device_is_checked_against_the_pin() -> 
         await opened.sign(1)
 
 
-async def test_a_passphrase_setting_that_is_off_on_the_device_is_named() -> None:
-    async with rig(passphrase_on_device=True) as opened:
+@V1_AND_THP
+async def test_a_passphrase_setting_that_is_off_on_the_device_is_named(flavour: Flavour) -> None:
+    async with rig(flavour=flavour, passphrase_on_device=True) as opened:
         with pytest.raises(PreconditionError, match="Passphrase") as caught:
             await opened.sign()
 
@@ -250,9 +263,10 @@ async def test_a_passphrase_setting_that_is_off_on_the_device_is_named() -> None
         await opened.sign(1)
 
 
-async def test_a_path_that_the_device_forbids_is_named() -> None:
+@V1_AND_THP
+async def test_a_path_that_the_device_forbids_is_named(flavour: Flavour) -> None:
     forbidden = TrezorKey(account=EVM, path="m/44'/0'/0'")
-    async with rig(keys=[forbidden]) as opened:
+    async with rig(flavour=flavour, keys=[forbidden]) as opened:
         with pytest.raises(PreconditionError, match="Forbidden key path") as caught:
             await opened.backend.check(EVM)
 
@@ -270,8 +284,9 @@ async def test_a_request_that_the_firmware_does_not_know_is_named() -> None:
         await opened.sign(1)
 
 
-async def test_a_device_without_a_seed_is_named() -> None:
-    async with rig() as opened:
+@V1_AND_THP
+async def test_a_device_without_a_seed_is_named(flavour: Flavour) -> None:
+    async with rig(flavour=flavour) as opened:
         opened.device.state.initialized = False
         with pytest.raises(PreconditionError, match="holds no seed") as caught:
             await opened.sign()
@@ -293,9 +308,12 @@ async def test_an_old_firmware_is_named() -> None:
         await opened.sign(1)
 
 
+@V1_AND_THP
 @pytest.mark.parametrize("fingerprint", [None, SEED.root_fingerprint()], ids=["address", "fingerprint"])
-async def test_another_seed_after_a_reconnect_signs_nothing(fingerprint: bytes | None) -> None:
-    async with rig(fingerprint=fingerprint) as opened:
+async def test_another_seed_after_a_reconnect_signs_nothing(
+    fingerprint: bytes | None, flavour: Flavour
+) -> None:
+    async with rig(flavour=flavour, fingerprint=fingerprint) as opened:
         await opened.sign()
         mnemonic, opened.device.state.mnemonic = opened.device.state.mnemonic, OTHER_MNEMONIC
         opened.port.restart()
@@ -309,96 +327,6 @@ async def test_another_seed_after_a_reconnect_signs_nothing(fingerprint: bytes |
         await opened.sign(2)
 
 
-async def test_a_late_confirmation_on_the_device_is_never_the_answer_to_the_next_request() -> None:
-    """The person confirms A when the host has gone; B must not get A's signature (core firmware)."""
-    async with rig(person=scripted(IGNORE), approval_ms=80, answer_ms=80) as opened:
-        # A host that only leaves, as the library does on its own: no Cancel, the dialog stays.
-        opened.backend._owner._session._end_dialog = lambda: True  # type: ignore[method-assign]
-        with pytest.raises(RejectedError):
-            await opened.sign(0, data=b"")
-        while opened.device.press(Press.APPROVE):
-            pass
-        assert not opened.port.replies.empty()
-
-        await opened.sign(1, data=b"")
-
-
-async def test_a_stale_signature_before_a_request_is_destroyed() -> None:
-    async with rig() as opened:
-        await opened.sign()
-        opened.device.send_unasked(_stale())
-
-        await opened.sign(1)
-
-
-@pytest.mark.parametrize("kind", ["evm", "solana"])
-async def test_a_stale_signature_in_the_middle_of_a_request_is_never_used(kind: str) -> None:
-    """It comes after the pins were checked, where only our own digest tells it from the right one."""
-    inject: list[Callable[[], None]] = []
-
-    def person(_: Screen) -> Decision:
-        if inject:
-            inject.pop()()
-        return APPROVE
-
-    async with rig(person=person) as opened:
-        stale = _stale() if kind == "evm" else messages.SolanaTxSignature(signature=bytes(64))
-        inject.append(lambda: opened.device.send_unasked(stale))
-        signing = opened.sign() if kind == "evm" else opened.backend.sign_solana(SOLANA, solana_message())
-        with pytest.raises(BrokenError, match="destroyed") as caught:
-            await signing
-
-        assert caught.value.reason is FailReason.SIGNATURE_INVALID
-        await opened.sign(1)
-
-
-@pytest.mark.parametrize(
-    "garbage",
-    [
-        messages.Success(message="no"),
-        messages.EthereumTxRequest(signature_v=7, signature_r=b"\1", signature_s=b"\1"),
-        messages.EthereumTxRequest(signature_v=0, signature_r=bytes(99), signature_s=b""),
-        messages.EthereumTxRequest(),
-    ],
-    ids=["other message", "strange parity", "wrong length", "empty"],
-)
-async def test_garbage_instead_of_a_signature_is_never_used(garbage: messages.Success) -> None:
-    inject: list[Callable[[], None]] = []
-
-    def person(_: Screen) -> Decision:
-        if inject:
-            inject.pop()()
-        return APPROVE
-
-    async with rig(person=person) as opened:
-        inject.append(lambda: opened.device.send_unasked(garbage))
-        with pytest.raises(BrokenError) as caught:
-            await opened.sign()
-
-        assert caught.value.reason is FailReason.SIGNATURE_INVALID
-        await opened.sign(1)
-
-
-async def test_chunks_that_are_no_message_are_garbage_before_a_request_and_forgotten() -> None:
-    async with rig() as opened:
-        await opened.sign()
-        opened.port.replies.put(b"\xff" * 64)
-        await opened.sign(1)
-
-        opened.port.replies.put(b"?##\xff\xff" + bytes(59))
-        await opened.sign(2)
-
-
-async def test_a_cancelled_dialog_of_somebody_else_is_no_rejection_of_ours() -> None:
-    async with rig() as opened:
-        await opened.sign()
-        opened.device.send_unasked(
-            messages.Failure(code=messages.FailureType.ActionCancelled, message="Cancelled")
-        )
-
-        await opened.sign(1)
-
-
 async def test_a_message_that_needs_no_signature_of_the_key_never_reaches_the_device() -> None:
     async with rig() as opened:
         for message in (solana_message(bytes(32)), b"", b"\x81" + bytes(99), solana_message() + b"\0"):
@@ -409,8 +337,9 @@ async def test_a_message_that_needs_no_signature_of_the_key_never_reaches_the_de
         assert len(await opened.backend.sign_solana(SOLANA, solana_message())) == 64
 
 
-async def test_another_process_of_ours_is_kept_away_by_the_lock() -> None:
-    async with rig() as opened, rig() as other:
+@V1_AND_THP
+async def test_another_process_of_ours_is_kept_away_by_the_lock(flavour: Flavour) -> None:
+    async with rig(flavour=flavour) as opened, rig(flavour=flavour) as other:
         await opened.sign()
         other.backend._owner._lock._path = opened.backend._owner._lock._path
         with pytest.raises(UnavailableError, match="another process") as caught:
@@ -421,8 +350,9 @@ async def test_another_process_of_ours_is_kept_away_by_the_lock() -> None:
         await other.sign(1)
 
 
-async def test_the_person_and_the_watcher_are_told_every_screen() -> None:
-    async with rig() as opened:
+@V1_AND_THP
+async def test_the_person_and_the_watcher_are_told_every_screen(flavour: Flavour) -> None:
+    async with rig(flavour=flavour) as opened:
         await opened.sign()
         await asyncio.sleep(0)
 
@@ -456,7 +386,7 @@ async def test_the_person_and_the_watcher_are_told_every_screen() -> None:
     ids=lambda each: each.value if isinstance(each, FailReason) else repr(each),
 )
 async def test_what_opening_raises_has_its_own_error(raised: Exception, reason: FailReason) -> None:
-    """Rows that the double of protocol v1 cannot produce on the wire (THP), and those of USB itself."""
+    """Rows that no double can produce on its wire: those of USB itself, and a few of the library alone."""
     broken = [raised, raised]
 
     def find(port: UsbPort) -> Transport:
@@ -493,10 +423,3 @@ def test_a_stale_channel_is_made_anew_before_a_screen_and_unknown_after_it() -> 
     unknown = errors.translate(stale, request)
     assert isinstance(unknown, PreconditionError)
     assert unknown.reason is FailReason.DEVICE_OUTCOME_UNKNOWN
-
-
-def _stale() -> messages.EthereumTxRequest:
-    """A true signature of this key, of another transaction."""
-    steps = KEYS[0].steps
-    raw = SEED.secp256k1(steps).sign_recoverable(signing_hash(transaction(99)), hasher=None)
-    return messages.EthereumTxRequest(signature_v=raw[64], signature_r=raw[:32], signature_s=raw[32:64])

@@ -40,6 +40,7 @@ _HANDLERS: Mapping[type[MessageType], Handler] = {
     messages.EthereumGetAddress: cast(Handler, ethereum.get_address),
     messages.EthereumSignTx: cast(Handler, ethereum.sign_tx),
     messages.EthereumSignTxEIP1559: cast(Handler, ethereum.sign_tx_eip1559),
+    messages.EthereumSignMessage: cast(Handler, ethereum.sign_message),
     messages.SolanaGetPublicKey: cast(Handler, solana.get_public_key),
     messages.SolanaGetAddress: cast(Handler, solana.get_address),
     messages.SolanaSignTx: cast(Handler, solana.sign_tx),

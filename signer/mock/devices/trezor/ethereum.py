@@ -1,4 +1,4 @@
-"""Ethereum on the double: addresses and transactions. Signs what the person confirmed."""
+"""Ethereum on the double: addresses, transactions, messages. Signs what the person confirmed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from trezorlib.protobuf import MessageType
 from signer.decode.evm.keccak import keccak256
 from signer.decode.evm.rlp import encode_bytes, encode_int, encode_list
 from signer.mock.devices.seed import HARDENED
-from signer.mock.devices.trezor.screens import confirm, confirm_ethereum
+from signer.mock.devices.trezor.screens import confirm, confirm_ethereum, confirm_message
 from signer.mock.devices.trezor.state import Answer, DeviceState, Opened, RefusalError, Shown, Workflow
 
 _PURPOSE = 44 + HARDENED
@@ -100,6 +100,20 @@ def sign_tx_eip1559(state: DeviceState, message: messages.EthereumSignTxEIP1559)
             value=message.value,
             fee=_int(message.max_gas_fee) * _int(message.gas_limit),
         ),
+    )
+
+
+def sign_message(state: DeviceState, message: messages.EthereumSignMessage) -> Workflow:
+    """A personal message (EIP-191). The answer has v of 27 or 28 at its end."""
+    seed = yield from _seed_for(state, message.address_n)
+    address = to_checksum_address(seed.evm_address(message.address_n))
+    yield from confirm_message(state, address, message.message)
+    prefix = b"\x19Ethereum Signed Message:\n" + str(len(message.message)).encode()
+    raw = seed.secp256k1(message.address_n).sign_recoverable(
+        keccak256(prefix + message.message), hasher=None
+    )
+    return messages.EthereumMessageSignature(
+        address=address, signature=raw[:64] + bytes((27 + raw[64],))
     )
 
 

@@ -1,5 +1,6 @@
 """Screens of a signing request, as many and named as the firmware shows them. None is skipped."""
 
+import contextlib
 from collections.abc import Sequence
 
 from trezorlib import messages
@@ -9,6 +10,9 @@ from signer.mock.devices.trezor.state import NOTHING, DeviceState, RefusalError,
 
 _TOKEN_CALL_BYTES = 68
 """Calldata of an ERC-20 approval or transfer."""
+
+_PAGE_LETTERS = 4 * 18
+"""Of a text on Model One."""
 
 
 def confirm(state: DeviceState, code: messages.ButtonRequestType, name: str, shown: Shown = NOTHING) -> Step:
@@ -36,6 +40,24 @@ def confirm_ethereum(state: DeviceState, data_length: int, fields: Sequence[Show
         yield from confirm(state, kind, "confirm_data", data)
     for shown in transaction:
         yield from confirm(state, kind, "confirm_ethereum_tx", shown)
+
+
+def confirm_message(state: DeviceState, address: str, message: bytes) -> Step:
+    """Core: the address, then the text, and a no to the text leads back to the address. Model One: the text only.
+
+    What is no printable ASCII is shown in hex.
+    """
+    kind = messages.ButtonRequestType.Other
+    text = message.decode("ascii") if message.isascii() else message.hex()
+    if not state.flavour.core:
+        for at in range(0, len(text), _PAGE_LETTERS):
+            yield from confirm(state, kind, "", ("Message", text[at : at + _PAGE_LETTERS]))
+        return
+    while True:
+        yield from confirm(state, kind, "sign_message", ("Address", address))
+        with contextlib.suppress(RefusalError):
+            yield from confirm(state, kind, "sign_message", ("Message", text))
+            return
 
 
 def confirm_solana(state: DeviceState, *, unknown_token: bool) -> Step:

@@ -30,11 +30,15 @@ _GREETING_BYTES = KEY_BYTES + 1
 
 
 class ThpWire:
-    """Between one device and whatever carries its packets. `send` takes one packet of 64 bytes."""
+    """Between one device and whatever carries its packets. `send` takes one packet of 64 bytes.
+
+    `occupied`: another host talks without a pause, and everybody else is told that the device is busy.
+    """
 
     def __init__(self, device: TrezorDevice, send: Callable[[bytes], None]) -> None:
         self.identity = Identity(device.state.mnemonic)
         self.channels: OrderedDict[int, Channel] = OrderedDict()
+        self.occupied = False
         self._device = device
         self._send_chunk = send
         self._assembler = packets.Assembler()
@@ -100,7 +104,7 @@ class ThpWire:
         if not frame.carries_data:
             return
         elsewhere = self._served is not None and self._served[0] is not channel
-        if self._device.busy and elsewhere and frame.kind == packets.ENCRYPTED:
+        if self.occupied or (self._device.busy and elsewhere and frame.kind == packets.ENCRYPTED):
             # The first word of another host ends the dialog of this one; its repetition is heard.
             self._device.preempt()
             self._fail(channel.number, _BUSY)
