@@ -1,6 +1,6 @@
 """A client of the Admin service for the command line. Speaks in plain values; protobuf stays here."""
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +10,14 @@ import grpc
 import grpc.aio
 
 from protos.airlock.signer.v1 import admin_pb2, admin_pb2_grpc
+from signer.api.plain_text import plain
+from signer.api.seen import NonsenseError, SeenPicture, seen
 from signer.domain.errors import ConfigurationError, SignerError, UnavailableError
 from signer.domain.reasons import FailReason
 
 Answer = TypeVar("Answer")
 _TIMEOUT_S = 30
+_MOST_TEXT = 2_000
 
 
 class RefusedError(SignerError):
@@ -110,6 +113,21 @@ class AdminClient:
             swept=answer.swept,
         )
 
+    async def watch_approvals(self) -> AsyncGenerator[SeenPicture]:
+        """The picture now and after every change, until the signer or the connection ends it."""
+        try:
+            async for picture in self._stub.WatchApprovals(admin_pb2.WatchApprovalsRequest()):
+                yield seen(picture)
+        except grpc.aio.AioRpcError as error:
+            raise _error(error) from None
+        except NonsenseError as problem:
+            raise RefusedError(f"the signer's answer is not understood: {problem}") from None
+
+    async def dismiss_approval(self, approval_id: str, reason: str) -> bool:
+        """Whether it still waited."""
+        request = admin_pb2.DismissApprovalRequest(approval_id=approval_id, reason=reason)
+        return (await _answer(self._stub.DismissApproval(request, timeout=_TIMEOUT_S))).dismissed
+
 
 @asynccontextmanager
 async def admin_client(address: str, identity: AdminIdentity) -> AsyncIterator[AdminClient]:
@@ -119,7 +137,9 @@ async def admin_client(address: str, identity: AdminIdentity) -> AsyncIterator[A
         private_key=_read(identity.key),
         certificate_chain=_read(identity.certificate),
     )
-    async with grpc.aio.secure_channel(address, credentials) as channel:
+    # Of its own, since a connection that failed would make the next one wait.
+    options = (("grpc.use_local_subchannel_pool", 1),)
+    async with grpc.aio.secure_channel(address, credentials, options) as channel:
         stub = admin_pb2_grpc.AdminStub(channel)
         yield AdminClient(stub)  # type: ignore[arg-type]  # at run time one class serves both kinds of channel
 
@@ -128,10 +148,14 @@ async def _answer(call: Awaitable[Answer]) -> Answer:
     try:
         return await call
     except grpc.aio.AioRpcError as error:
-        text = f"{error.code().name}: {error.details()}"
-        if error.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}:
-            raise UnavailableError(FailReason.SHUTTING_DOWN, f"the signer is out of reach: {text}") from None
-        raise RefusedError(text) from None
+        raise _error(error) from None
+
+
+def _error(error: grpc.aio.AioRpcError) -> RefusedError | UnavailableError:
+    text = plain(f"{error.code().name}: {error.details()}", at_most=_MOST_TEXT)
+    if error.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}:
+        return UnavailableError(FailReason.SHUTTING_DOWN, f"the signer is out of reach: {text}")
+    return RefusedError(text)
 
 
 def _read(path: Path) -> bytes:

@@ -40,6 +40,14 @@ def add_operator_command(
 ) -> argparse.ArgumentParser:
     """Add a command that asks the Admin service of a running signer."""
     parser = subparsers.add_parser(name, help=what)
+    add_access(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
+    parser.set_defaults(command=lambda arguments: _run(parser, action, arguments))
+    return parser
+
+
+def add_access(parser: argparse.ArgumentParser) -> None:
+    """Add where the signer is and who asks; `identity_of` reads it."""
     parser.add_argument("--address", required=True, metavar="HOST:PORT", help="admin_listen of the signer")
     parser.add_argument(
         "--pki", type=Path, metavar="DIR", help="folder of dev-pki, instead of the next three"
@@ -47,13 +55,20 @@ def add_operator_command(
     parser.add_argument("--certificate", type=Path, help="PEM of a client with the admin role")
     parser.add_argument("--key", type=Path, help="its key")
     parser.add_argument("--ca", type=Path, help="authority of the signer's certificate")
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
-    parser.set_defaults(command=lambda arguments: _run(parser, action, arguments))
-    return parser
+
+
+def identity_of(parser: argparse.ArgumentParser, arguments: Arguments) -> AdminIdentity:
+    """Files of the operator; ends the program when they are not given."""
+    pki: Path | None = arguments.pki
+    if pki is not None:
+        return AdminIdentity(certificate=pki / "admin.pem", key=pki / "admin.key", server_ca=pki / "ca.pem")
+    if not (arguments.certificate and arguments.key and arguments.ca):
+        parser.error("--pki DIR, or all of --certificate, --key and --ca, are required")
+    return AdminIdentity(certificate=arguments.certificate, key=arguments.key, server_ca=arguments.ca)
 
 
 def _run(parser: argparse.ArgumentParser, action: Action, arguments: Arguments) -> int:
-    identity = _identity(parser, arguments)
+    identity = identity_of(parser, arguments)
     address: str = arguments.address
     result = asyncio.run(_ask(address, identity, action, arguments))
     as_json: bool = arguments.json
@@ -68,15 +83,6 @@ def _run(parser: argparse.ArgumentParser, action: Action, arguments: Arguments) 
 async def _ask(address: str, identity: AdminIdentity, action: Action, arguments: Arguments) -> Result:
     async with admin_client(address, identity) as client:
         return await action(client, arguments)
-
-
-def _identity(parser: argparse.ArgumentParser, arguments: Arguments) -> AdminIdentity:
-    pki: Path | None = arguments.pki
-    if pki is not None:
-        return AdminIdentity(certificate=pki / "admin.pem", key=pki / "admin.key", server_ca=pki / "ca.pem")
-    if not (arguments.certificate and arguments.key and arguments.ca):
-        parser.error("--pki DIR, or all of --certificate, --key and --ca, are required")
-    return AdminIdentity(certificate=arguments.certificate, key=arguments.key, server_ca=arguments.ca)
 
 
 async def _pause(client: AdminClient, arguments: Arguments) -> Result:

@@ -8,6 +8,7 @@ from signer.api.admin_client import RefusedError
 from signer.cli import (
     admin,
     audit,
+    console,
     dev_pki,
     doctor,
     mock,
@@ -21,7 +22,7 @@ from signer.cli.command import Command
 from signer.cli.exit_codes import MEANING, ExitCode
 from signer.domain.errors import SignerError, UnavailableError
 
-COMMANDS = (run_signer, dev_pki, mock, mock_device, policy, audit, doctor, admin, rotate, vault)
+COMMANDS = (run_signer, dev_pki, mock, mock_device, policy, audit, doctor, admin, console, rotate, vault)
 
 
 def run(arguments: Sequence[str]) -> int:
