@@ -6,6 +6,7 @@ and a test says what becomes of them: a rotated one signs nothing new.
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -15,18 +16,26 @@ from eth_account import Account
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
+from tests.fakes.fake_people import FakePeople
 from tests.testbed.accounts import DevAccount
-from trader.domain.errors import Refusal, SignerNotReadyError, SignerUnavailableError
-from trader.domain.ids import IdempotencyKey, WalletId
+from trader.domain.errors import Instead, Refusal, SignerNotReadyError, SignerUnavailableError
+from trader.domain.ids import Address, ChainName, IdempotencyKey, WalletId
 from trader.domain.quotes import TransactionDraft
 from trader.ports.signer import (
+    AccountChoice,
     Allowed,
+    ApprovalBelief,
     Belief,
     BudgetLine,
+    Choice,
+    GivenUp,
     Refused,
     Signed,
     SignerAccount,
     SignerRecord,
+    SwapBelief,
+    TransferBelief,
+    Waiting,
 )
 
 CANCEL_GAS = 21_000
@@ -68,6 +77,10 @@ class FakeSigner:
         self.reported: list[str] = []
         self.asked: list[IdempotencyKey] = []
         self.states: dict[IdempotencyKey, str] = {}
+        self.people = FakePeople()
+        self.away: dict[WalletId, str] = {}
+        self.most: dict[WalletId, int] = {}
+        self.least: dict[WalletId, int] = {}
 
     def hold(self, account: DevAccount, *, nonce: int = 0) -> WalletId:
         """Sign for this account, too."""
@@ -82,6 +95,15 @@ class FakeSigner:
         """What the list says about an account from now on; watchers hear of it."""
         self.listed[wallet] = replace(self.listed[wallet], state=state, successor=successor, swept=swept)
         self._changed.put_nowait(wallet)
+
+    def group(self, name: str, *wallets: WalletId) -> None:
+        """Let these be the accounts of one wallet, in this order."""
+        for wallet in wallets:
+            self.listed[wallet] = replace(self.listed[wallet], group=name)
+
+    def attend(self, wallet: WalletId, *, person_ms: int) -> None:
+        """Let a person stand before this account's key: each signature waits until a test presses."""
+        self.listed[wallet] = replace(self.listed[wallet], backend="ledger", person_ms=person_ms)
 
     @property
     def nonce(self) -> int:
@@ -103,17 +125,53 @@ class FakeSigner:
         self._scripts.extend(scripts)
 
     async def accounts(self) -> Sequence[SignerAccount]:
-        return list(self.listed.values())
+        return [
+            replace(one, ready=one.wallet not in self.away, not_ready_reason=self.away.get(one.wallet, ""))
+            for one in self.listed.values()
+        ]
+
+    async def choose(self, group: str, chain: ChainName, token_in: Address, amount_in: int) -> Choice:
+        del chain, token_in
+        choices = tuple(
+            self._choice(one.wallet, amount_in) for one in self.listed.values() if one.group == group
+        )
+        return Choice(wallet=next((one.wallet for one in choices if one.would_sign), None), accounts=choices)
+
+    def _choice(self, wallet: WalletId, amount_in: int) -> AccountChoice:
+        away, most = self.away.get(wallet), self.most.get(wallet, 2**255)
+        if away is not None:
+            return AccountChoice(wallet=wallet, would_sign=False, max_amount_in=0, reason=away)
+        if amount_in > most:
+            reason = "AMOUNT_TOO_HIGH"
+            return AccountChoice(wallet=wallet, would_sign=False, max_amount_in=most, reason=reason)
+        if amount_in < self.least.get(wallet, 0):
+            reason = "WALLET_CONDITION"
+            return AccountChoice(wallet=wallet, would_sign=False, max_amount_in=most, reason=reason)
+        return AccountChoice(wallet=wallet, would_sign=True, max_amount_in=most)
+
+    async def phases(self) -> AsyncIterator[Waiting]:
+        async with contextlib.aclosing(self.people.phases()) as phases:
+            async for waiting in phases:
+                yield waiting
 
     async def account_changes(self) -> AsyncIterator[WalletId]:
         while True:
             yield await self._changed.get()
 
     async def sign(
-        self, key: IdempotencyKey, wallet: WalletId, draft: TransactionDraft, belief: Belief
+        self,
+        key: IdempotencyKey,
+        wallet: WalletId,
+        draft: TransactionDraft,
+        belief: Belief,
+        *,
+        person_ms: int = 0,
     ) -> Signed | Refused:
+        del person_ms
         if self.listed[wallet].state != "active" and key not in self._ledger:
             return _rotated_out(self.listed[wallet].state)
+        if (denied := await self._asked_a_person(key, wallet, belief)) is not None:
+            return denied
         return await self._answer(
             key, wallet, (wallet, draft, belief), draft, lambda: self._take_nonce(wallet)
         )
@@ -131,8 +189,13 @@ class FakeSigner:
         transaction_id: str,
         max_fee_per_gas_wei: int,
         max_priority_fee_per_gas_wei: int,
+        *,
+        person_ms: int = 0,
     ) -> Signed | Refused:
+        del person_ms
         old = self._by_id(transaction_id)
+        if (denied := await self._asked_a_person(key, old.wallet, None)) is not None:
+            return denied
         draft = _with_fees(old.draft, max_fee_per_gas_wei, max_priority_fee_per_gas_wei)
         return await self._answer(key, old.wallet, (transaction_id, draft), draft, lambda: old.signed.nonce)
 
@@ -142,8 +205,15 @@ class FakeSigner:
         transaction_id: str,
         max_fee_per_gas_wei: int,
         max_priority_fee_per_gas_wei: int,
-    ) -> Signed | Refused:
+        *,
+        person_ms: int = 0,
+    ) -> Signed | Refused | GivenUp:
+        del person_ms
+        if self.people.give_up(transaction_id):
+            return GivenUp(transaction_id=transaction_id)
         old = self._by_id(transaction_id)
+        if (denied := await self._asked_a_person(key, old.wallet, None)) is not None:
+            return denied
         empty = TransactionDraft(
             to=old.draft.to.__class__(old.wallet.rpartition(":")[2]),
             value_wei=0,
@@ -206,6 +276,32 @@ class FakeSigner:
             raise SignerUnavailableError("signer: cut after signing")
         return known.signed
 
+    async def _asked_a_person(
+        self, key: IdempotencyKey, wallet: WalletId, belief: Belief | None
+    ) -> Refused | None:
+        """Device and person, in this order; None when nothing stands against the signature."""
+        if key in self._ledger:
+            return None
+        reason = self.away.get(wallet)
+        if reason is not None:
+            self.asked.append(key)
+            raise SignerUnavailableError(
+                f"signer: {reason}", reason=reason, instead=self._instead(wallet, belief)
+            )
+        if self.listed[wallet].person_ms == 0:
+            return None
+        denied = await self.people.ask(key, wallet)
+        return None if denied is None else refused(denied)
+
+    def _instead(self, wallet: WalletId, belief: Belief | None) -> Instead | None:
+        amount = 0 if belief is None or isinstance(belief, TransferBelief) else _amount_of(belief)
+        group = self.listed[wallet].group
+        choices = [
+            self._choice(one.wallet, amount) for one in self.listed.values() if group and one.group == group
+        ]
+        ready = [one for one in choices if one.max_amount_in > 0 and one.wallet != wallet]
+        return Instead(wallet=ready[0].wallet, max_amount_in=ready[0].max_amount_in) if ready else None
+
     def _take_nonce(self, wallet: WalletId) -> int:
         self.nonces[wallet] += 1
         return self.nonces[wallet] - 1
@@ -257,6 +353,16 @@ def _with_fees(draft: TransactionDraft, maximum: int, priority: int) -> Transact
 
 def _rotated_out(state: str) -> Refused:
     return Refused(refusals=(Refusal(reason=f"ACCOUNT_{state.upper()}", metadata={}),))
+
+
+def _amount_of(belief: SwapBelief | ApprovalBelief) -> int:
+    return belief.amount_in if isinstance(belief, SwapBelief) else belief.amount
+
+
+def refused(reason: str) -> Refused:
+    """A denial for one reason."""
+    metadata = {"rule": "person", "limit": "a confirmation", "actual": "none", "unit": "answer"}
+    return Refused(refusals=(Refusal(reason=reason, metadata=metadata),))
 
 
 def _refused() -> Refused:

@@ -1,9 +1,10 @@
 """The fake signer behind the real wire, for tests of the trader's client and program without the signer."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import grpc
 from google.protobuf import any_pb2
@@ -14,18 +15,21 @@ from typing_extensions import override
 
 from protos.airlock.signer.v1 import signer_pb2, signer_pb2_grpc, types_pb2
 from tests.fakes.fake_signer import FakeSigner
-from trader.domain.errors import SignerNotReadyError, SignerUnavailableError
-from trader.domain.ids import IdempotencyKey, parse_address, parse_wallet
+from trader.domain.errors import Refusal, SignerHeldUpError, SignerNotReadyError, SignerUnavailableError
+from trader.domain.ids import ChainName, IdempotencyKey, parse_address, parse_wallet
 from trader.domain.quotes import TransactionDraft
 from trader.domain.time import UnixMs
 from trader.ports.signer import (
     ROTATED_OUT,
     ApprovalBelief,
     Belief,
+    GivenUp,
+    PersonPhase,
     Refused,
     Signed,
     SignerAccount,
     SwapBelief,
+    TransferBelief,
 )
 
 if TYPE_CHECKING:  # the generated types exist only for the type checker
@@ -86,6 +90,8 @@ class SignerService(signer_pb2_grpc.SignerServicer):
         fees = int(request.max_fee_per_gas_wei), int(request.max_priority_fee_per_gas_wei)
         key = IdempotencyKey(request.idempotency_key)
         signed = await _answer(context, self._signer.cancel(key, request.transaction_id, *fees))
+        if isinstance(signed, GivenUp):
+            return signer_pb2.CancelTransactionResponse(transaction_id=signed.transaction_id)
         return signer_pb2.CancelTransactionResponse(
             transaction_id=signed.transaction_id,
             nonce=signed.nonce,
@@ -148,7 +154,24 @@ class SignerService(signer_pb2_grpc.SignerServicer):
     async def ChooseAccount(
         self, request: signer_pb2.ChooseAccountRequest, context: "Context"
     ) -> signer_pb2.ChooseAccountResponse:
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "not here")
+        del context
+        amount = int(request.amount_in)
+        choice = await self._signer.choose(
+            request.wallet, ChainName(request.chain), parse_address(request.token_in), amount
+        )
+        return signer_pb2.ChooseAccountResponse(
+            account=choice.wallet or "",
+            choices=[
+                signer_pb2.AccountChoice(
+                    account=one.wallet,
+                    would_sign=one.would_sign,
+                    reason=one.reason,
+                    message=one.message,
+                    max_amount_in=str(one.max_amount_in),
+                )
+                for one in choice.accounts
+            ],
+        )
 
     @override
     async def SignSolanaTransaction(
@@ -161,9 +184,35 @@ class SignerService(signer_pb2_grpc.SignerServicer):
         self, request: signer_pb2.WatchTransactionsRequest, context: "Context"
     ) -> AsyncIterator[signer_pb2.WatchTransactionsResponse]:
         del request, context
+        changes: asyncio.Queue[signer_pb2.WatchTransactionsResponse] = asyncio.Queue()
+        feeds = [asyncio.create_task(self._feed_accounts(changes)), asyncio.create_task(self._feed(changes))]
+        try:
+            while True:
+                yield await changes.get()
+        finally:
+            for feed in feeds:
+                feed.cancel()
+
+    async def _feed_accounts(self, changes: "asyncio.Queue[signer_pb2.WatchTransactionsResponse]") -> None:
         async for wallet in self._signer.account_changes():
             change = signer_pb2.AccountChange(account=_account(self._signer.listed[wallet]))
-            yield signer_pb2.WatchTransactionsResponse(account_change=change)
+            changes.put_nowait(signer_pb2.WatchTransactionsResponse(account_change=change))
+
+    async def _feed(self, changes: "asyncio.Queue[signer_pb2.WatchTransactionsResponse]") -> None:
+        async for waiting in self._signer.phases():
+            record = types_pb2.TransactionRecord(
+                transaction_id=waiting.transaction_id,
+                account=waiting.wallet,
+                idempotency_key=waiting.key,
+            )
+            phase = signer_pb2.WatchTransactionsResponse.DevicePhase.Value(
+                f"DEVICE_PHASE_{_WORD[waiting.phase]}"
+            )
+            changes.put_nowait(
+                signer_pb2.WatchTransactionsResponse(
+                    transaction=record, device_phase=phase, device_message=waiting.message
+                )
+            )
 
 
 @asynccontextmanager
@@ -198,11 +247,23 @@ async def tls_server(signer: FakeSigner, pki: Path) -> AsyncIterator[int]:
         await server.stop(0)
 
 
-async def _answer(context: "Context", asking: Awaitable[Signed | Refused]) -> Signed:
-    answer: Signed | Refused | None = None
+_WORD = {
+    PersonPhase.QUEUED: "QUEUED",
+    PersonPhase.WAITING: "WAITING_FOR_CONFIRMATION",
+    PersonPhase.CONFIRMED: "CONFIRMED",
+    PersonPhase.ENDED: "ENDED",
+}
+_Answered = TypeVar("_Answered", bound=Signed | GivenUp)
+
+
+async def _answer(context: "Context", asking: Awaitable[_Answered | Refused]) -> _Answered:
+    answer: _Answered | Refused | None = None
     try:
         answer = await asking
     except SignerUnavailableError as error:
+        if error.reason:
+            held_up = _held_up(error, code_pb2.UNAVAILABLE)
+            await context.abort_with_status(rpc_status.to_status(held_up))
         await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
     except SignerNotReadyError as error:
         await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
@@ -210,8 +271,19 @@ async def _answer(context: "Context", asking: Awaitable[Signed | Refused]) -> Si
         rotated = any(refusal.reason in ROTATED_OUT for refusal in answer.refusals)
         code = code_pb2.FAILED_PRECONDITION if rotated else code_pb2.PERMISSION_DENIED
         await context.abort_with_status(rpc_status.to_status(denial(answer, code=code)))
-    assert isinstance(answer, Signed)
+    assert answer is not None
+    assert not isinstance(answer, Refused)
     return answer
+
+
+def _held_up(error: SignerHeldUpError, code: int) -> status_pb2.Status:
+    metadata = {}
+    if error.instead is not None:
+        metadata = {
+            "next_account": error.instead.wallet,
+            "next_max_amount_in": str(error.instead.max_amount_in),
+        }
+    return denial(Refused(refusals=(Refusal(reason=error.reason, metadata=metadata),)), code=code)
 
 
 def denial(
@@ -237,6 +309,11 @@ def _account(account: SignerAccount) -> signer_pb2.Account:
         state=signer_pb2.Account.State.Value(f"STATE_{account.state.upper()}"),
         successor=account.successor or "",
         swept=account.swept,
+        wallet=account.group,
+        ready=account.ready,
+        not_ready_reason=account.not_ready_reason,
+        attended=account.person_ms > 0,
+        approval_timeout_ms=account.person_ms,
     )
 
 
@@ -258,6 +335,18 @@ def _belief(claim: types_pb2.Claim) -> Belief:
             token=parse_address(claim.approve.token),
             spender=parse_address(claim.approve.spender),
             amount=int(claim.approve.amount),
+        )
+    if claim.WhichOneof("kind") == "native_transfer":
+        return TransferBelief(
+            token=None,
+            recipient=parse_address(claim.native_transfer.recipient),
+            amount=int(claim.native_transfer.amount),
+        )
+    if claim.WhichOneof("kind") == "token_transfer":
+        return TransferBelief(
+            token=parse_address(claim.token_transfer.token),
+            recipient=parse_address(claim.token_transfer.recipient),
+            amount=int(claim.token_transfer.amount),
         )
     return SwapBelief(
         token_in=parse_address(claim.swap.token_in),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from tests.fakes.moves import FakeMoves
 from trader.domain.errors import ChainUnavailableError
 from trader.domain.ids import Address, AssetId, ChainName, IdempotencyKey, OrderId, WalletId, erc20
-from trader.domain.orders import OPEN_STATES, Order, OrderEvent, OrderState, advance
+from trader.domain.orders import OPEN_STATES, Order, OrderEvent, OrderKind, OrderState, advance
 from trader.domain.quotes import Fill, Quote, TransactionDraft
 from trader.domain.time import UnixMs
 from trader.engine.config import EngineConfig
@@ -184,6 +184,7 @@ class OrderBook(FakeMoves):
         self.refusal: ReserveRefusal | None = None
         self.halts: dict[WalletId, str] = {}
         self.allowance_taken = False
+        self.free: dict[tuple[WalletId, AssetId], int] = {}
 
     async def create(self, order: NewOrder) -> Order:
         fields = {name: getattr(order, name) for name in NewOrder.__dataclass_fields__}
@@ -276,6 +277,43 @@ class OrderBook(FakeMoves):
         del now
         return self._step(claim, OrderEvent.GAVE_UP, reason=reason).order
 
+    async def withdraw(self, claim: Claim, reason: str, now: UnixMs) -> Order:
+        del now
+        return self._step(claim, OrderEvent.WITHDRAWN, reason=reason).order
+
+    async def note_waiting(self, key: IdempotencyKey, waiting: str | None) -> OrderId | None:
+        for order in self.rows.values():
+            if order.idempotency_key == key.partition("-")[0] and order.state in OPEN_STATES:
+                self.rows[order.id] = replace(order, waiting=waiting)
+                return order.id
+        return None
+
+    async def hand_over(self, claim: Claim, reason: str, following: NewOrder, now: UnixMs) -> Order:
+        del now
+        asked = claim.order.state is OrderState.SIGN_REQUESTED
+        event = OrderEvent.DENIED if asked else OrderEvent.GAVE_UP
+        closed = self._step(claim, event, reason=reason).order
+        await self.create(following)
+        return closed
+
+    async def line_of(self, order: OrderId) -> Sequence[Order]:
+        line = [self.rows[order]]
+        while line[-1].follows is not None:
+            line.append(self.rows[line[-1].follows])
+        return line
+
+    async def group_wallets(self, group: str, wallets: Sequence[WalletId]) -> None:
+        del group, wallets
+
+    async def open_top_up(
+        self, order: NewOrder, quote: Quote, draft: TransactionDraft, *, quiet_since: UnixMs, now: UnixMs
+    ) -> Claim | ReserveRefusal:
+        made = [one.created_at for one in self.rows.values() if one.kind is OrderKind.TOP_UP]
+        if any(at > quiet_since for at in made):
+            return ReserveRefusal.TOP_UP_WAITS
+        limits = PortfolioLimits(max_position={}, cooldown_ms=0)
+        return await self.open_reserved(order, quote, draft, limits, owner="t", now=now, lease_ms=0)
+
     async def open_reserved(
         self,
         order: NewOrder,
@@ -343,8 +381,11 @@ class OrderBook(FakeMoves):
         return True
 
     async def balances(self, wallet: WalletId) -> Sequence[Balance]:
-        del wallet
-        return []
+        return [
+            Balance(wallet=wallet, asset=asset, free=free, reserved=0)
+            for (owner, asset), free in self.free.items()
+            if owner == wallet
+        ]
 
     async def states(self) -> Mapping[OrderState, int]:
         return {}

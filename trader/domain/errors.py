@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from trader.domain.ids import WalletId
+
 
 class TraderError(Exception):
     """Root of everything that the world may do to us."""
@@ -28,11 +30,28 @@ class FundsShortError(TraderError):
     """The books hold less than what must be booked. Nothing was written; somebody must look."""
 
 
-class SignerUnavailableError(TraderError):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instead:
+    """Another account of the same wallet, which would sign now. `max_amount_in`: base units of one trade."""
+
+    wallet: WalletId
+    max_amount_in: int | None
+
+
+class SignerHeldUpError(TraderError):
+    """The signer gave no signature and no denial. `reason` is its code, empty when nothing was heard."""
+
+    def __init__(self, message: str, *, reason: str = "", instead: Instead | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.instead = instead
+
+
+class SignerUnavailableError(SignerHeldUpError):
     """The signer gave no verdict: it may or may not have signed. Ask again with the same key."""
 
 
-class SignerNotReadyError(TraderError):
+class SignerNotReadyError(SignerHeldUpError):
     """Somebody has to act at the signer first (paused account, device). Nothing was signed."""
 
 

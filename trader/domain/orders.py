@@ -1,6 +1,7 @@
 """Life cycle of an order, as one table, and the order itself. Every change of state goes through `advance`.
 
-An order is one transaction that the wallet shall send: a swap, or the approval that a swap needs first.
+An order is one transaction that the wallet shall send: a swap, the approval that a swap needs first, or a
+top-up of another wallet of ours.
 """
 
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ class OrderKind(StrEnum):
 
     SWAP = "swap"
     APPROVAL = "approval"
+    TOP_UP = "top_up"
 
 
 class OrderState(StrEnum):
@@ -53,6 +55,7 @@ class OrderEvent(StrEnum):
     NONCE_CONSUMED = "nonce consumed by another hash at finality"
     DENIED = "denied"
     GAVE_UP = "gave up before a signature was asked"
+    WITHDRAWN = "withdrawn unsigned, by the signer's word"
 
 
 class IllegalTransitionError(Exception):
@@ -88,6 +91,7 @@ TRANSITIONS: Mapping[OrderState, Mapping[OrderEvent, OrderState]] = {
     OrderState.SIGN_REQUESTED: {
         OrderEvent.SIGNATURE_RECEIVED: OrderState.SIGNED,
         OrderEvent.DENIED: OrderState.REFUSED,
+        OrderEvent.WITHDRAWN: OrderState.EXPIRED,
     },
     OrderState.SIGNED: _OUT_IN_THE_WORLD,
     OrderState.BROADCAST: _OUT_IN_THE_WORLD,
@@ -140,7 +144,9 @@ class Order:
     `parent` is the swap that an approval serves. `draft` is the unsigned transaction exactly as the signer
     was, or will be, asked: it is stored so that a repeated question has the same content. Signed bytes are
     never stored; the signer gives them again for the same key. `fence` grows with every claim, so that a
-    process that lost its lease cannot write.
+    process that lost its lease cannot write. `wallet_group` is the signer's wallet whose account was chosen,
+    `follows` the order whose account could not sign, `recipient` the wallet that a top-up goes to, and
+    `waiting` how far a person is with it, for people.
     """
 
     id: OrderId
@@ -159,6 +165,9 @@ class Order:
     state: OrderState
     parent: OrderId | None = None
     spender: Address | None = None
+    wallet_group: str | None = None
+    follows: OrderId | None = None
+    recipient: WalletId | None = None
     quote: Quote | None = None
     draft: TransactionDraft | None = None
     idempotency_key: IdempotencyKey | None = None
@@ -172,3 +181,4 @@ class Order:
     amount_received: int | None = None
     fee_paid_wei: int | None = None
     reason: str | None = None
+    waiting: str | None = None

@@ -50,7 +50,7 @@ async def request(desk: Desk, claim: Claim, quote: Quote, fees: Fees) -> Claim |
         claim,
         _approval_order(claim.order, quote, now),
         _approval_quote(quote, now),
-        desk.approvals.build(token, quote.spender, quote.amount_in, fees, desk.config.deadline_s(now)),
+        desk.approvals.build(token, quote.spender, quote.amount_in, fees, desk.deadline_s(quote.wallet, now)),
         desk.config.limits,
         now=now,
         lease_ms=desk.config.lease_ms,
@@ -93,6 +93,7 @@ def _approval_order(swap: Order, quote: Quote, now: UnixMs) -> NewOrder:
         expires_at=swap.expires_at,
         parent=swap.id,
         spender=quote.spender,
+        wallet_group=swap.wallet_group,
     )
 
 

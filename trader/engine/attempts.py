@@ -4,19 +4,25 @@ Their keys and fees follow from the order's own persisted key and draft, and the
 which of them were ever signed. So they need no row here, and no crash makes the engine forget one.
 """
 
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
+from typing import TypeAlias
 
 from trader.domain.errors import SignerNotReadyError
 from trader.domain.ids import IdempotencyKey
 from trader.domain.orders import Order
 from trader.domain.quotes import TransactionDraft
+from trader.engine.attended.asking import PersonAsked
 from trader.engine.beliefs import belief_of
 from trader.engine.config import MAX_REPLACEMENTS
 from trader.engine.desk import Desk
 from trader.engine.fees import bumped
-from trader.ports.signer import Refused, Signed, SignerRecord
+from trader.ports.signer import GivenUp, Refused, Signed, SignerRecord
 from trader.ports.venue import Fees
+
+Answer: TypeAlias = Signed | Refused | PersonAsked
 
 
 class AttemptKind(StrEnum):
@@ -68,29 +74,51 @@ async def known_attempts(desk: Desk, order: Order) -> tuple[Attempt, ...]:
     return tuple(found)
 
 
-async def replace_next(desk: Desk, order: Order, last: Attempt) -> Signed | Refused:
+async def replace_next(desk: Desk, order: Order, last: Attempt) -> Answer:
     """Ask for the next replacement: the same payload for 12.5 % more."""
     fees = bumped(_fees(order), last.number + 1)
-    return await desk.signer.replace(
-        replacement_key(_key(order), last.number + 1),
+    key = replacement_key(_key(order), last.number + 1)
+    ask = partial(
+        desk.signer.replace,
+        key,
         last.record.transaction_id,
         fees.max_fee_per_gas_wei,
         fees.max_priority_fee_per_gas_wei,
+        person_ms=desk.people.person_ms(order.wallet),
     )
+    return _of_signed(order, await _ask(desk, order, key, ask))
 
 
-async def cancel_after(desk: Desk, order: Order, last: Attempt) -> Signed | Refused:
+async def cancel_after(desk: Desk, order: Order, last: Attempt) -> Answer:
     """Ask for the cancellation of the newest attempt."""
     fees = bumped(_fees(order), last.number + 1)
+    key = cancellation_key(_key(order))
+    ask = partial(
+        desk.signer.cancel,
+        key,
+        last.record.transaction_id,
+        fees.max_fee_per_gas_wei,
+        fees.max_priority_fee_per_gas_wei,
+        person_ms=desk.people.person_ms(order.wallet),
+    )
+    return _of_signed(order, await _ask(desk, order, key, ask))
+
+
+async def give_up_asking(desk: Desk, order: Order, transaction_id: str) -> Signed | Refused | GivenUp:
+    """Let a question that waits for a person end.
+
+    Was it signed in this moment, then this is its cancellation like any other, under the same key.
+    """
+    fees = bumped(_fees(order), 1)
     return await desk.signer.cancel(
         cancellation_key(_key(order)),
-        last.record.transaction_id,
+        transaction_id,
         fees.max_fee_per_gas_wei,
         fees.max_priority_fee_per_gas_wei,
     )
 
 
-async def signed_again(desk: Desk, order: Order, attempts: tuple[Attempt, ...]) -> Signed | Refused:
+async def signed_again(desk: Desk, order: Order, attempts: tuple[Attempt, ...]) -> Answer:
     """Bytes of the newest attempt once more: the same key and content give the same bytes."""
     newest = attempts[-1]
     match newest.kind:
@@ -102,9 +130,35 @@ async def signed_again(desk: Desk, order: Order, attempts: tuple[Attempt, ...]) 
             return await original(desk, order)
 
 
-async def original(desk: Desk, order: Order) -> Signed | Refused:
+async def original(desk: Desk, order: Order) -> Answer:
     """Ask for the order's own signature, for the first time or again."""
-    return await desk.signer.sign(_key(order), order.wallet, _draft(order), belief_of(order))
+    ask = partial(
+        desk.signer.sign,
+        _key(order),
+        order.wallet,
+        _draft(order),
+        belief_of(order),
+        person_ms=desk.people.person_ms(order.wallet),
+    )
+    return _of_signed(order, await _ask(desk, order, _key(order), ask))
+
+
+async def _ask(
+    desk: Desk,
+    order: Order,
+    key: IdempotencyKey,
+    ask: Callable[[], Coroutine[None, None, Signed | Refused | GivenUp]],
+) -> Signed | Refused | GivenUp | PersonAsked:
+    """At once, or by a question of its own where a person answers."""
+    if desk.people.person_ms(order.wallet) == 0:
+        return await ask()
+    return await desk.asking.answer(key, ask, patience_ms=desk.config.poll_ms, now=desk.clock.now())
+
+
+def _of_signed(order: Order, answer: Signed | Refused | GivenUp | PersonAsked) -> Answer:
+    if isinstance(answer, GivenUp):
+        raise SignerNotReadyError(f"signer: gave up what it has signed for order {order.id}")
+    return answer
 
 
 def _key(order: Order) -> IdempotencyKey:

@@ -1,8 +1,8 @@
 """What we tell the signer that a transaction does, from the order alone: the same at every asking. Pure."""
 
-from trader.domain.ids import token_of
+from trader.domain.ids import address_of, chain_of, native, token_of
 from trader.domain.orders import Order, OrderKind
-from trader.ports.signer import ApprovalBelief, Belief, Refused, SwapBelief
+from trader.ports.signer import ApprovalBelief, Belief, Refused, SwapBelief, TransferBelief
 
 
 def belief_of(order: Order) -> Belief:
@@ -11,6 +11,15 @@ def belief_of(order: Order) -> Belief:
         if order.spender is None:
             raise ValueError(f"approval {order.id} names no spender")
         return ApprovalBelief(token=token_of(order.asset_in), spender=order.spender, amount=order.amount_in)
+    if order.kind is OrderKind.TOP_UP:
+        if order.recipient is None:
+            raise ValueError(f"top-up {order.id} names no recipient")
+        coins = order.asset_in == native(chain_of(order.wallet))
+        return TransferBelief(
+            token=None if coins else token_of(order.asset_in),
+            recipient=address_of(order.recipient),
+            amount=order.amount_in,
+        )
     quote = order.quote
     if quote is None:
         raise ValueError(f"order {order.id} has no quote")

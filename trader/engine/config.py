@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from trader.domain.ids import AssetId
-from trader.domain.time import MS_PER_S, UnixMs
 from trader.ports.order_store import PortfolioLimits
 
 MAX_REPLACEMENTS = 3
@@ -34,7 +33,3 @@ class EngineConfig:
     limits: PortfolioLimits
     symbols: Mapping[AssetId, str]
     dust: Mapping[AssetId, int] = field(default_factory=dict)
-
-    def deadline_s(self, now: UnixMs) -> int:
-        """When a transaction that is built now shall be void, unix seconds."""
-        return now // MS_PER_S + self.swap_deadline_s

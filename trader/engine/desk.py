@@ -5,14 +5,20 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from trader.domain.ids import OrderId
-from trader.domain.time import MS_PER_S
+from trader.domain.ids import OrderId, WalletId
+from trader.domain.time import MS_PER_S, UnixMs
+from trader.engine.attended.asking import Asking
+from trader.engine.attended.people import People
 from trader.engine.config import EngineConfig
+from trader.engine.groups.group import Group
 from trader.ports.chain import Chain
 from trader.ports.clock import Clock
 from trader.ports.order_store import OrderStore
 from trader.ports.signer import Signed, Signer
 from trader.ports.venue import TokenApprovals, Venue
+
+BROADCAST_NEEDS_S = 5
+"""What a swap that a person confirmed in the last moment needs to reach a block; the signer keeps as much."""
 
 _MOST_HELD = 256
 
@@ -75,3 +81,12 @@ class Desk:
     config: EngineConfig
     held: HeldSignatures = field(default_factory=HeldSignatures)
     bell: Bell = field(default_factory=Bell)
+    people: People = field(default_factory=People)
+    asking: Asking = field(default_factory=Asking)
+    groups: Mapping[str, Group] = field(default_factory=dict)
+
+    def deadline_s(self, wallet: WalletId, now: UnixMs) -> int:
+        """When a transaction that is built now shall be void, unix seconds: a person gets their time."""
+        person_ms = self.people.person_ms(wallet)
+        needed_s = -(-person_ms // MS_PER_S) + BROADCAST_NEEDS_S if person_ms else 0
+        return now // MS_PER_S + max(self.config.swap_deadline_s, needed_s)

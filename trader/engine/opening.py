@@ -30,7 +30,7 @@ async def _reserved(desk: Desk, new: NewOrder) -> bool:
     if isinstance(quote, NoRoute):
         return False
     now = desk.clock.now()
-    draft = desk.venues[quote.venue].build(quote, fees, desk.config.deadline_s(now))
+    draft = desk.venues[quote.venue].build(quote, fees, desk.deadline_s(new.wallet, now))
     opened = await desk.store.open_reserved(
         new, quote, draft, desk.config.limits, owner=new.strategy, now=now, lease_ms=0
     )

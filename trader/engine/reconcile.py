@@ -132,9 +132,9 @@ class Reconciler:
 
 
 async def under_way(desk: Desk, wallet: WalletId) -> bool:
-    """Whether the chain may know more about the wallet's orders than the books do."""
+    """Whether the chain may know more about orders out of the wallet, or into it, than the books do."""
     orders = await desk.store.orders(open_only=True, limit=_MOST_OPEN_ORDERS)
-    return any(order.wallet == wallet and order.state in _UNDER_WAY for order in orders)
+    return any(wallet in (order.wallet, order.recipient) and order.state in _UNDER_WAY for order in orders)
 
 
 async def _booked(desk: Desk, wallet: WalletId) -> Mapping[AssetId, int]:

@@ -25,14 +25,15 @@ class ReserveGuard:
 def reserve_guard(order: Order, *, max_position: int | None, cooldown_ms: int, now: UnixMs) -> ReserveGuard:
     """Thresholds so that held + pending buys + this order stay within `max_position` of the asset bought.
 
-    An approval buys nothing and is never guarded. Any earlier reservation counts for the cool-down, also one
-    that the signer denied: it keeps a hopeless trade from hammering the signer.
+    Only a swap buys anything. Any earlier reservation counts for the cool-down, also one that the signer
+    denied: it keeps a hopeless trade from hammering the signer. An order that follows one whose account could
+    not sign is the same trade: it has no cool-down of its own.
     """
-    if order.kind is OrderKind.APPROVAL:
+    if order.kind is not OrderKind.SWAP:
         return ReserveGuard(exposure_at_most=None, quiet_since=None)
     if order.quote is None:
         raise ValueError(f"order {order.id} has no quote: only a quoted order can reserve")
     return ReserveGuard(
         exposure_at_most=None if max_position is None else max_position - order.quote.amount_out,
-        quiet_since=UnixMs(now - cooldown_ms) if cooldown_ms > 0 else None,
+        quiet_since=UnixMs(now - cooldown_ms) if cooldown_ms > 0 and order.follows is None else None,
     )

@@ -16,7 +16,8 @@ from trader.domain.orders import HOLDING_STATES, Order, OrderKind
 class LedgerAccount(StrEnum):
     """Chart of accounts. `TRADING` is a clearing account per order: what it gave up and what it got.
 
-    `MOVED` clears between the two wallets of a rotation: what left one (+) and what came to the other (-).
+    `MOVED` clears between two wallets of ours, in a rotation and in a top-up: what left one (+) and what came
+    to the other (-).
     """
 
     FREE = "wallet/free"
@@ -69,17 +70,25 @@ def closing(order: Order, *, spent: int, received: int, fee_paid_wei: int) -> tu
     """The hold goes back and what really happened is paid: base units of the order's assets, fee in wei.
 
     A fee above the hold (a replacement paid more per gas) comes out of free funds. For a transaction that was
-    never mined all three are zero, but for the fee of our own cancellation.
+    never mined all three are zero, but for the fee of our own cancellation. What a top-up brought is booked
+    with the wallet that received it: see `arrival`.
     """
     coin = native(chain_of(order.wallet))
+    moved = order.kind is OrderKind.TOP_UP
+    against = LedgerAccount.MOVED if moved else LedgerAccount.TRADING
     return net(
         (
             *_release(order),
-            *_move(order.asset_in, spent, LedgerAccount.FREE, LedgerAccount.TRADING),
-            *_move(order.asset_out, received, LedgerAccount.TRADING, LedgerAccount.FREE),
+            *_move(order.asset_in, spent, LedgerAccount.FREE, against),
+            *_move(order.asset_out, 0 if moved else received, against, LedgerAccount.FREE),
             *_move(coin, fee_paid_wei, LedgerAccount.FREE, LedgerAccount.GAS),
         )
     )
+
+
+def arrival(order: Order, *, received: int) -> tuple[Posting, ...]:
+    """What a top-up brought, base units: entries of the wallet that received it."""
+    return net(_move(order.asset_in, received, LedgerAccount.MOVED, LedgerAccount.FREE))
 
 
 def balance_changes(postings: Iterable[Posting], pending: Mapping[AssetId, int]) -> tuple[BalanceChange, ...]:
@@ -104,7 +113,7 @@ def balance_changes(postings: Iterable[Posting], pending: Mapping[AssetId, int])
 
 def incoming(order: Order) -> int:
     """Base units of `asset_out` that an open swap with a reservation is expected to buy, by its quote."""
-    if order.kind is OrderKind.APPROVAL or order.quote is None or order.state not in HOLDING_STATES:
+    if order.kind is not OrderKind.SWAP or order.quote is None or order.state not in HOLDING_STATES:
         return 0
     return order.quote.amount_out
 
@@ -119,7 +128,7 @@ def _needs(order: Order) -> Mapping[AssetId, int]:
     if order.draft is None:
         raise ValueError(f"order {order.id} has no draft: only a quoted order can reserve")
     coin = native(chain_of(order.wallet))
-    amount = order.amount_in if order.kind is OrderKind.SWAP else 0
+    amount = 0 if order.kind is OrderKind.APPROVAL else order.amount_in
     expected_value = amount if order.asset_in == coin else 0
     if order.draft.value_wei != expected_value:
         raise ValueError(

@@ -14,7 +14,10 @@ from trader.ports.move_store import MoveStore
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewOrder:
-    """An intent. `id` is made by the caller, so that creating it twice is one order."""
+    """An intent. `id` is made by the caller, so that creating it twice is one order.
+
+    `wallet_group`, `follows` and `recipient` are those of the order.
+    """
 
     id: OrderId
     kind: OrderKind
@@ -30,11 +33,14 @@ class NewOrder:
     expires_at: UnixMs
     parent: OrderId | None = None
     spender: Address | None = None
+    wallet_group: str | None = None
+    follows: OrderId | None = None
+    recipient: WalletId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortfolioLimits:
-    """What a reservation must keep.
+    """What a reservation must keep, over all accounts of a wallet.
 
     Amounts are base units of the asset; a missing asset has no position limit.
     """
@@ -52,6 +58,7 @@ class ReserveRefusal(StrEnum):
     COOLDOWN = "cooldown"
     WALLET_HALTED = "wallet_halted"
     WALLET_DRAINING = "wallet_draining"
+    TOP_UP_WAITS = "top_up_waits"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,6 +220,35 @@ class OrderStore(MoveStore, Protocol):
 
     async def give_up(self, claim: Claim, reason: str, now: UnixMs) -> Order:
         """GAVE_UP: returns what was reserved."""
+        ...
+
+    async def withdraw(self, claim: Claim, reason: str, now: UnixMs) -> Order:
+        """WITHDRAWN: the signer says that nothing was signed. Returns what was reserved."""
+        ...
+
+    async def note_waiting(self, key: IdempotencyKey, waiting: str | None) -> OrderId | None:
+        """Write beside the open order of a key, or of its replacement, how far a person is; its id."""
+        ...
+
+    async def hand_over(self, claim: Claim, reason: str, following: NewOrder, now: UnixMs) -> Order:
+        """The order ends unsigned, DENIED or GAVE_UP, and the one that follows it begins; or neither."""
+        ...
+
+    async def line_of(self, order: OrderId) -> Sequence[Order]:
+        """The order, the one that it follows, and so on, newest first."""
+        ...
+
+    async def group_wallets(self, group: str, wallets: Sequence[WalletId]) -> None:
+        """Let exactly these wallets, and whoever takes over from them, share limits under this name."""
+        ...
+
+    async def open_top_up(
+        self, order: NewOrder, quote: Quote, draft: TransactionDraft, *, quiet_since: UnixMs, now: UnixMs
+    ) -> Claim | ReserveRefusal:
+        """Create, quote and reserve a top-up in one transaction; a refusal writes nothing.
+
+        TOP_UP_WAITS when one of the same wallets and asset is open, or was made after `quiet_since`.
+        """
         ...
 
     async def open_approval(

@@ -2,15 +2,22 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol, TypeAlias
 
 from trader.domain.errors import Refusal
-from trader.domain.ids import Address, IdempotencyKey, WalletId
+from trader.domain.ids import Address, ChainName, IdempotencyKey, WalletId
 from trader.domain.quotes import TransactionDraft
 from trader.domain.time import UnixMs
 
 ROTATED_OUT = frozenset({"ACCOUNT_DRAINING", "ACCOUNT_RETIRED"})
 """Reasons of a refusal: the account signs nothing new any more, and asking later will not help."""
+
+OUTCOME_UNKNOWN = "DEVICE_OUTCOME_UNKNOWN"
+"""Reason of SignerNotReadyError: the device was lost while a person read. Nobody else signs it instead."""
+
+A_PERSON_SAID_NO = frozenset({"REJECTED_ON_DEVICE", "NOT_CONFIRMED_IN_TIME", "DISMISSED_BY_OPERATOR"})
+"""Reasons of a refusal: a person was asked, and is not to be asked the same again at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +41,16 @@ class ApprovalBelief:
     amount: int
 
 
-Belief: TypeAlias = SwapBelief | ApprovalBelief
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferBelief:
+    """What we believe a transfer to another wallet of ours does; `token` None is the native coin."""
+
+    token: Address | None
+    recipient: Address
+    amount: int
+
+
+Belief: TypeAlias = SwapBelief | ApprovalBelief | TransferBelief
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +84,13 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GivenUp:
+    """Answer to a cancellation of what waited for a person: nothing was signed, and nothing will be."""
+
+    transaction_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Allowed:
     """Verdict of `evaluate`: the signer would sign this now."""
 
@@ -79,6 +102,8 @@ class SignerAccount:
     """An account as the signer lists it. `state` is `active`, `paused`, `draining` or `retired`.
 
     `successor` takes over after a rotation; `swept`: all but dust is there already, final on the chain.
+    `group` is the signer's wallet that it belongs to. `ready`: it would sign now, else `not_ready_reason`.
+    `person_ms`: how long the person before its key may take for each signature; 0 where there is none.
     """
 
     wallet: WalletId
@@ -87,6 +112,10 @@ class SignerAccount:
     pause_reason: str
     successor: WalletId | None = None
     swept: bool = False
+    group: str = ""
+    ready: bool = True
+    not_ready_reason: str = ""
+    person_ms: int = 0
 
     @property
     def leaving(self) -> bool:
@@ -97,6 +126,48 @@ class SignerAccount:
     def emptied(self) -> bool:
         """The signer has nothing more to send from it."""
         return self.leaving and (self.swept or self.state == "retired")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountChoice:
+    """What one account of a wallet would do now. `max_amount_in`: most of one trade, base units; 0: nothing.
+
+    `reason` is a code and `message` for people; both are empty when it would sign.
+    """
+
+    wallet: WalletId
+    would_sign: bool
+    max_amount_in: int
+    reason: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Which account would sign a trade, None when none would; and every account, in the wallet's order."""
+
+    wallet: WalletId | None
+    accounts: tuple[AccountChoice, ...]
+
+
+class PersonPhase(StrEnum):
+    """How far a signature is that waits for a person."""
+
+    QUEUED = "queued"
+    WAITING = "waiting_for_confirmation"
+    CONFIRMED = "confirmed"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A signature that waits for a person: the key that asked for it, and the line for people."""
+
+    key: IdempotencyKey
+    wallet: WalletId
+    transaction_id: str
+    phase: PersonPhase
+    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +185,7 @@ class Signer(Protocol):
     """Asks the signer.
 
     Every method raises SignerUnavailableError (no verdict) or SignerNotReadyError (somebody must act first).
+    `person_ms` is how much longer an answer may take because a person is asked.
     """
 
     async def accounts(self) -> Sequence[SignerAccount]:
@@ -124,8 +196,22 @@ class Signer(Protocol):
         """Accounts as they change, from now on; ask `accounts` what they are then. Ends by raising."""
         ...
 
+    def phases(self) -> AsyncIterator[Waiting]:
+        """What waits for a person, and each change of it from now on. Ends by raising."""
+        ...
+
+    async def choose(self, group: str, chain: ChainName, token_in: Address, amount_in: int) -> Choice:
+        """Which account of a wallet would sign a trade that gives so many base units now."""
+        ...
+
     async def sign(
-        self, key: IdempotencyKey, wallet: WalletId, draft: TransactionDraft, belief: Belief
+        self,
+        key: IdempotencyKey,
+        wallet: WalletId,
+        draft: TransactionDraft,
+        belief: Belief,
+        *,
+        person_ms: int = 0,
     ) -> Signed | Refused:
         """Ask for a signature."""
         ...
@@ -140,6 +226,8 @@ class Signer(Protocol):
         transaction_id: str,
         max_fee_per_gas_wei: int,
         max_priority_fee_per_gas_wei: int,
+        *,
+        person_ms: int = 0,
     ) -> Signed | Refused:
         """Same nonce and payload, higher fees."""
         ...
@@ -150,8 +238,10 @@ class Signer(Protocol):
         transaction_id: str,
         max_fee_per_gas_wei: int,
         max_priority_fee_per_gas_wei: int,
-    ) -> Signed | Refused:
-        """Same nonce, an empty transfer to ourselves."""
+        *,
+        person_ms: int = 0,
+    ) -> Signed | Refused | GivenUp:
+        """Same nonce, an empty transfer to ourselves; what still waits for a person is given up instead."""
         ...
 
     async def lookup(self, key: IdempotencyKey) -> SignerRecord | None:

@@ -26,7 +26,7 @@ class Creation(Part):
     async def create(self, order: NewOrder) -> Order:
         """Write the intent; the same id again returns the order as it is."""
         intent = _order(order, fence=0, state=OrderState.INTENT)
-        created = await self._database.fetchval(_CREATE, *_columns(order), intent.state, CREATED)
+        created = await self._database.fetchval(CREATE, *intent_columns(order))
         if created is True:
             return intent
         row = await self._database.fetchrow(_ONE, order.id)
@@ -51,6 +51,11 @@ class Creation(Part):
         """
         claim, arguments = opening(order, quote, draft, limits, owner=owner, now=now, lease_ms=lease_ms)
         return verdict_on(claim, await open_order(self._database, _OPEN_RESERVED, claim, arguments))
+
+
+def intent_columns(order: NewOrder) -> tuple[object, ...]:
+    """Arguments that create an intent."""
+    return (*_columns(order), OrderState.INTENT, CREATED)
 
 
 def opening(
@@ -109,7 +114,7 @@ def verdict_on(claim: Claim, verdict: object) -> Claim | ReserveRefusal:
             return ReserveRefusal(str(verdict))
 
 
-OPENING_ARGUMENTS = 24
+OPENING_ARGUMENTS = 27
 """As many as `opening` gives."""
 
 _QUOTED = advance(OrderState.INTENT, OrderEvent.QUOTE_MADE)
@@ -121,7 +126,7 @@ OPENING_STEPS = (
 """States and events of every opened order: constants of the statement, after the arguments."""
 
 _NEW = tuple(field.name for field in fields(NewOrder))
-_CREATE = call("create_order", len(_NEW) + 2)
+CREATE = call("create_order", len(_NEW) + 2)
 _ONE = f"SELECT {ORDER} FROM orders WHERE id = $1"  # noqa: S608  column names of our own
 _OPEN_RESERVED = call("open_reserved_order", OPENING_ARGUMENTS, *OPENING_STEPS)
 

@@ -5,19 +5,21 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 from trader.adapters.postgres.approvals import Approvals
 from trader.adapters.postgres.creation import Creation
+from trader.adapters.postgres.groups import Groups
 from trader.adapters.postgres.leases import Leases
 from trader.adapters.postgres.migrate import migrate
 from trader.adapters.postgres.moves import Moves
 from trader.adapters.postgres.pool import open_database
 from trader.adapters.postgres.reports import Reports
 from trader.adapters.postgres.rows import ORDER, order_of
+from trader.adapters.postgres.top_ups import TopUps
 from trader.adapters.postgres.transitions import Transitions
 from trader.adapters.postgres.wallets import Wallets
 from trader.domain.ids import OrderId
 from trader.domain.orders import Order, OrderState
 
 
-class PostgresOrderStore(Creation, Leases, Transitions, Approvals, Wallets, Moves, Reports):
+class PostgresOrderStore(Creation, Leases, Groups, TopUps, Transitions, Approvals, Wallets, Moves, Reports):
     """The port `OrderStore`, a file for each part; what is left here are the reads of orders."""
 
     async def get(self, order: OrderId) -> Order | None:

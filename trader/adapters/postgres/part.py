@@ -1,8 +1,17 @@
 """What every part of the store stands on: the database, and nothing else."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from trader.adapters.postgres.pool import Database
+
+
+class Fetchval(Protocol):
+    """First value of a statement's first row: the database's own method, or that of an open transaction."""
+
+    async def __call__(self, query: str, *arguments: object) -> object:
+        """Run the statement."""
+        ...
 
 
 class Part:

@@ -41,6 +41,9 @@ def order_of(row: asyncpg.Record) -> Order:
         state=OrderState(row["state"]),
         parent=None if parent is None else OrderId(str(parent)),
         spender=None if row["spender"] is None else Address(row["spender"]),
+        wallet_group=row["wallet_group"],
+        follows=None if row["follows"] is None else OrderId(str(row["follows"])),
+        recipient=None if row["recipient"] is None else WalletId(row["recipient"]),
         quote=None if row["quote"] is None else _quote_of(row["quote"]),
         draft=None if row["draft"] is None else _draft_of(row["draft"]),
         idempotency_key=None if row["idempotency_key"] is None else IdempotencyKey(row["idempotency_key"]),
@@ -54,6 +57,7 @@ def order_of(row: asyncpg.Record) -> Order:
         amount_received=row["amount_received"],
         fee_paid_wei=row["fee_paid_wei"],
         reason=row["reason"],
+        waiting=row["waiting"],
     )
 
 

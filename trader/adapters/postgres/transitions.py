@@ -4,18 +4,18 @@ from dataclasses import replace
 
 import asyncpg
 
-from trader.adapters.postgres.creation import verdict_on
+from trader.adapters.postgres.creation import CREATE, intent_columns, verdict_on
 from trader.adapters.postgres.leases import lease_lost
-from trader.adapters.postgres.part import Part, call
+from trader.adapters.postgres.part import Fetchval, Part, call
 from trader.adapters.postgres.rows import booking_columns, changes_json
 from trader.domain.errors import FundsShortError
-from trader.domain.ids import IdempotencyKey
+from trader.domain.ids import IdempotencyKey, OrderId
 from trader.domain.orders import CLOSED_STATES, Order, OrderEvent, OrderKind, OrderState, advance
 from trader.domain.quotes import Fill, Quote, TransactionDraft
 from trader.domain.time import UnixMs
 from trader.portfolio.limits import reserve_guard
 from trader.portfolio.postings import Posting, change_of_holds, change_of_incoming, closing
-from trader.ports.order_store import ApprovalState, Claim, PortfolioLimits, ReserveRefusal
+from trader.ports.order_store import ApprovalState, Claim, NewOrder, PortfolioLimits, ReserveRefusal
 
 
 class Transitions(Part):
@@ -101,8 +101,7 @@ class Transitions(Part):
 
         Raises FundsShortError when the chain took more than the books hold.
         """
-        event = OrderEvent.FINAL_REVERT if fill.reverted else OrderEvent.FINAL_SUCCESS
-        return await self._close(claim, event, _with_fill(claim.order, fill), now)
+        return await self._settled(claim, fill, now)
 
     async def drop(self, claim: Claim, reason: str, fee_paid_wei: int, now: UnixMs) -> Order:
         """NONCE_CONSUMED: returns the reservation but for what our own cancellation cost."""
@@ -117,11 +116,42 @@ class Transitions(Part):
         """GAVE_UP: returns what was reserved."""
         return await self._close(claim, OrderEvent.GAVE_UP, replace(claim.order, reason=reason), now)
 
+    async def withdraw(self, claim: Claim, reason: str, now: UnixMs) -> Order:
+        """WITHDRAWN: returns what was reserved."""
+        return await self._close(claim, OrderEvent.WITHDRAWN, replace(claim.order, reason=reason), now)
+
+    async def note_waiting(self, key: IdempotencyKey, waiting: str | None) -> OrderId | None:
+        """For people; no step looks at it."""
+        found = await self._database.fetchval(_NOTE, key, waiting)
+        return None if found is None else OrderId(str(found))
+
+    async def hand_over(self, claim: Claim, reason: str, following: NewOrder, now: UnixMs) -> Order:
+        """End one order and begin the next in one transaction."""
+        if following.follows != claim.order.id:
+            raise ValueError(f"order {following.id} does not follow {claim.order.id}")
+        asked = claim.order.state is OrderState.SIGN_REQUESTED
+        event = OrderEvent.DENIED if asked else OrderEvent.GAVE_UP
+        async with self._database.transaction() as connection:
+            closed = await self._close(
+                claim, event, replace(claim.order, reason=reason), now, fetchval=connection.fetchval
+            )
+            if await connection.fetchval(CREATE, *intent_columns(following)) is not True:
+                raise RuntimeError(f"order {claim.order.id} is open and was followed already")
+        return closed
+
+    async def _settled(
+        self, claim: Claim, fill: Fill, now: UnixMs, *, fetchval: Fetchval | None = None
+    ) -> Order:
+        event = OrderEvent.FINAL_REVERT if fill.reverted else OrderEvent.FINAL_SUCCESS
+        return await self._close(claim, event, _with_fill(claim.order, fill), now, fetchval=fetchval)
+
     async def _step(self, claim: Claim, event: OrderEvent, after: Order, now: UnixMs) -> Claim:
         after = replace(after, state=advance(claim.order.state, event))
         return await self._write(claim, event, after, change_of_holds(claim.order, after), now)
 
-    async def _close(self, claim: Claim, event: OrderEvent, after: Order, now: UnixMs) -> Order:
+    async def _close(
+        self, claim: Claim, event: OrderEvent, after: Order, now: UnixMs, *, fetchval: Fetchval | None = None
+    ) -> Order:
         after = replace(after, state=advance(claim.order.state, event))
         postings = closing(
             claim.order,
@@ -129,13 +159,21 @@ class Transitions(Part):
             received=after.amount_received or 0,
             fee_paid_wei=after.fee_paid_wei or 0,
         )
-        return (await self._write(claim, event, after, postings, now)).order
+        return (await self._write(claim, event, after, postings, now, fetchval=fetchval)).order
 
     async def _write(
-        self, claim: Claim, event: OrderEvent, after: Order, postings: tuple[Posting, ...], now: UnixMs
+        self,
+        claim: Claim,
+        event: OrderEvent,
+        after: Order,
+        postings: tuple[Posting, ...],
+        now: UnixMs,
+        *,
+        fetchval: Fetchval | None = None,
     ) -> Claim:
+        """By itself, or within a transaction by its `fetchval`."""
         try:
-            written = await self._database.fetchval(
+            written = await (fetchval or self._database.fetchval)(
                 _ADVANCE,
                 after.id,
                 claim.owner,
@@ -193,3 +231,7 @@ _ADVANCE = (
     "SELECT advance_order($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)"
 )
 _RESERVE = call("reserve_order", 19)
+_NOTE = """
+UPDATE orders SET waiting = $2
+ WHERE idempotency_key = split_part($1, '-', 1) AND closed_at IS NULL RETURNING id
+"""

@@ -1,8 +1,8 @@
 """The Signer port over gRPC. Translates and nothing more; refuses to repeat a call on its own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import TypeVar
 
 import grpc
@@ -13,19 +13,36 @@ from trader.adapters.signer_client import messages
 from trader.adapters.signer_client.channel import SignerConnection, SignerTarget, signer_connection
 from trader.adapters.signer_client.errors import refused_or_raise
 from trader.domain.errors import SignerNotReadyError, SignerUnavailableError
-from trader.domain.ids import IdempotencyKey, WalletId, parse_wallet
+from trader.domain.ids import Address, ChainName, IdempotencyKey, WalletId, parse_wallet
 from trader.domain.quotes import TransactionDraft
 from trader.domain.time import MS_PER_S
-from trader.ports.signer import Allowed, Belief, BudgetLine, Refused, Signed, SignerAccount, SignerRecord
+from trader.ports.signer import (
+    Allowed,
+    Belief,
+    BudgetLine,
+    Choice,
+    GivenUp,
+    Refused,
+    Signed,
+    SignerAccount,
+    SignerRecord,
+    Waiting,
+)
 
 DEADLINE_MS = 10_000
-"""Enough for a key in memory or in Vault; a device with a person before it needs its own, longer one."""
+"""Enough for a key in memory or in Vault; what a person before a device needs comes on top of it."""
+
+_LONGEST_PERSON_MS = 600_000
+"""What the signer's settings can give a person at most: a new certificate does not cut such a call."""
 
 T = TypeVar("T")
 
 
 class SignerClient:
-    """One signer; `deadline_ms` bounds every call. A lost answer is SignerUnavailableError."""
+    """One signer; `deadline_ms` bounds every call, with the time of a person on top where one is asked.
+
+    A lost answer is SignerUnavailableError.
+    """
 
     def __init__(self, connection: SignerConnection, *, deadline_ms: int = DEADLINE_MS) -> None:
         self._connection = connection
@@ -39,18 +56,38 @@ class SignerClient:
 
     async def account_changes(self) -> AsyncIterator[WalletId]:
         """Accounts as they change. Ends by raising SignerUnavailableError or SignerNotReadyError."""
-        request = signer_pb2.WatchTransactionsRequest()
-        try:
-            with _cut_is_no_answer():
-                async for change in self._connection.stub().WatchTransactions(request):
-                    if change.HasField("account_change"):
-                        yield parse_wallet(change.account_change.account.account)
-        except aio.AioRpcError as error:
-            raise _unexpected(refused_or_raise(error)) from None
-        raise SignerUnavailableError("signer: ended the stream of changes")
+        async with aclosing(self._changes()) as changes:
+            async for change in changes:
+                if change.HasField("account_change"):
+                    yield parse_wallet(change.account_change.account.account)
+
+    async def phases(self) -> AsyncIterator[Waiting]:
+        """What waits for a person. Ends by raising SignerUnavailableError or SignerNotReadyError."""
+        async with aclosing(self._changes()) as changes:
+            async for change in changes:
+                waiting = messages.waiting(change)
+                if waiting is not None:
+                    yield waiting
+
+    async def choose(self, group: str, chain: ChainName, token_in: Address, amount_in: int) -> Choice:
+        """Which account of a wallet would sign a trade that gives so many base units now."""
+        request = signer_pb2.ChooseAccountRequest(
+            wallet=group,
+            chain=chain,
+            token_in=messages.address(token_in),
+            amount_in=str(amount_in),
+        )
+        call = self._connection.stub().ChooseAccount(request, timeout=self._deadline_s)
+        return messages.choice(await _definite(call))
 
     async def sign(
-        self, key: IdempotencyKey, wallet: WalletId, draft: TransactionDraft, belief: Belief
+        self,
+        key: IdempotencyKey,
+        wallet: WalletId,
+        draft: TransactionDraft,
+        belief: Belief,
+        *,
+        person_ms: int = 0,
     ) -> Signed | Refused:
         """Ask for a signature."""
         request = signer_pb2.SignEvmTransactionRequest(
@@ -59,7 +96,8 @@ class SignerClient:
             transaction=messages.transaction(draft),
             claim=messages.claim(belief),
         )
-        return await _signed(self._connection.stub().SignEvmTransaction(request, timeout=self._deadline_s))
+        call = self._connection.stub().SignEvmTransaction(request, timeout=self._with_person_s(person_ms))
+        return await _signed(call)
 
     async def evaluate(self, wallet: WalletId, draft: TransactionDraft, belief: Belief) -> Allowed | Refused:
         """Ask for the verdict only."""
@@ -81,6 +119,8 @@ class SignerClient:
         transaction_id: str,
         max_fee_per_gas_wei: int,
         max_priority_fee_per_gas_wei: int,
+        *,
+        person_ms: int = 0,
     ) -> Signed | Refused:
         """Same nonce and payload, higher fees."""
         request = signer_pb2.ReplaceTransactionRequest(
@@ -89,7 +129,8 @@ class SignerClient:
             max_fee_per_gas_wei=str(max_fee_per_gas_wei),
             max_priority_fee_per_gas_wei=str(max_priority_fee_per_gas_wei),
         )
-        return await _signed(self._connection.stub().ReplaceTransaction(request, timeout=self._deadline_s))
+        call = self._connection.stub().ReplaceTransaction(request, timeout=self._with_person_s(person_ms))
+        return await _signed(call)
 
     async def cancel(
         self,
@@ -97,15 +138,22 @@ class SignerClient:
         transaction_id: str,
         max_fee_per_gas_wei: int,
         max_priority_fee_per_gas_wei: int,
-    ) -> Signed | Refused:
-        """Same nonce, an empty transfer to ourselves."""
+        *,
+        person_ms: int = 0,
+    ) -> Signed | Refused | GivenUp:
+        """Same nonce, an empty transfer to ourselves; what still waits for a person is given up instead."""
         request = signer_pb2.CancelTransactionRequest(
             idempotency_key=key,
             transaction_id=transaction_id,
             max_fee_per_gas_wei=str(max_fee_per_gas_wei),
             max_priority_fee_per_gas_wei=str(max_priority_fee_per_gas_wei),
         )
-        return await _signed(self._connection.stub().CancelTransaction(request, timeout=self._deadline_s))
+        call = self._connection.stub().CancelTransaction(request, timeout=self._with_person_s(person_ms))
+        try:
+            with _cut_is_no_answer():
+                return messages.cancelled(await call)
+        except aio.AioRpcError as error:
+            return refused_or_raise(error)
 
     async def lookup(self, key: IdempotencyKey) -> SignerRecord | None:
         """What was signed under this key, without signing anything; None when the signer never did."""
@@ -133,13 +181,26 @@ class SignerClient:
         answer = await _definite(self._connection.stub().GetBudget(request, timeout=self._deadline_s))
         return [messages.budget_line(line) for line in answer.lines]
 
+    async def _changes(self) -> AsyncGenerator[signer_pb2.WatchTransactionsResponse, None]:
+        request = signer_pb2.WatchTransactionsRequest()
+        try:
+            with _cut_is_no_answer():
+                async for change in self._connection.stub().WatchTransactions(request):
+                    yield change
+        except aio.AioRpcError as error:
+            raise _unexpected(refused_or_raise(error)) from None
+        raise SignerUnavailableError("signer: ended the stream of changes")
+
+    def _with_person_s(self, person_ms: int) -> float:
+        return self._deadline_s + person_ms / MS_PER_S
+
 
 @asynccontextmanager
 async def signer_client(
     target: SignerTarget, *, deadline_ms: int = DEADLINE_MS
 ) -> AsyncIterator[SignerClient]:
     """A client, closed at the end of the block."""
-    async with signer_connection(target, longest_call_ms=deadline_ms) as connection:
+    async with signer_connection(target, longest_call_ms=deadline_ms + _LONGEST_PERSON_MS) as connection:
         yield SignerClient(connection, deadline_ms=deadline_ms)
 
 

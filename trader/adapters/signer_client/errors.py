@@ -4,7 +4,8 @@ Only a status that proves that nothing was signed becomes Refused or SignerNotRe
 SignerUnavailableError: ask again with the same key.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 
 import grpc
 from google.protobuf.any_pb2 import Any
@@ -12,11 +13,13 @@ from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 from grpc import aio
 
-from trader.domain.errors import Refusal, SignerNotReadyError, SignerUnavailableError
+from trader.domain.errors import Instead, Refusal, SignerNotReadyError, SignerUnavailableError
+from trader.domain.ids import parse_wallet
 from trader.ports.signer import ROTATED_OUT, Refused
 
 ERROR_DOMAIN = "signer.airlock"
 _DETAILS_KEY = "grpc-status-details-bin"
+_AMOUNT = re.compile(r"0|[1-9][0-9]{0,77}")
 
 _OPERATOR_REASONS = frozenset({"NOT_GRANTED", "ACCOUNT_PAUSED", "ACCOUNT_RETIRED"})
 """Refusals of who asks, not of what: an operator mends them; they say nothing about an earlier answer."""
@@ -40,9 +43,29 @@ def refused_or_raise(error: aio.AioRpcError) -> Refused:
             | grpc.StatusCode.FAILED_PRECONDITION
             | grpc.StatusCode.UNAUTHENTICATED
         ):
-            raise SignerNotReadyError(_text(error, refusals)) from None
+            raise SignerNotReadyError(
+                _text(error, refusals), reason=_reason(refusals), instead=_instead(refusals)
+            ) from None
         case _:
-            raise SignerUnavailableError(_text(error, refusals)) from None
+            raise SignerUnavailableError(
+                _text(error, refusals), reason=_reason(refusals), instead=_instead(refusals)
+            ) from None
+
+
+def _reason(refusals: Sequence[Refusal]) -> str:
+    return refusals[0].reason if refusals else ""
+
+
+def _instead(refusals: Iterable[Refusal]) -> Instead | None:
+    """Account that would sign instead, when the signer names one that we understand."""
+    for refusal in refusals:
+        named, most = refusal.metadata.get("next_account", ""), refusal.metadata.get("next_max_amount_in", "")
+        try:
+            wallet = parse_wallet(named)
+        except ValueError:
+            continue
+        return Instead(wallet=wallet, max_amount_in=int(most) if _AMOUNT.fullmatch(most) else None)
+    return None
 
 
 def _for_operator(refusals: Iterable[Refusal]) -> bool:

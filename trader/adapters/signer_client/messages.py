@@ -7,21 +7,28 @@ from eth_utils.crypto import keccak
 
 from protos.airlock.signer.v1 import signer_pb2, types_pb2
 from trader.domain.errors import Refusal, SignerUnavailableError
-from trader.domain.ids import WalletId, address_of, chain_of, parse_wallet
+from trader.domain.ids import Address, IdempotencyKey, WalletId, address_of, chain_of, parse_wallet
 from trader.domain.quotes import TransactionDraft
 from trader.ports.signer import (
+    AccountChoice,
     Allowed,
     ApprovalBelief,
     Belief,
     BudgetLine,
+    Choice,
+    GivenUp,
+    PersonPhase,
     Refused,
     Signed,
     SignerAccount,
     SignerRecord,
     SwapBelief,
+    TransferBelief,
+    Waiting,
 )
 
 _HASH = re.compile(r"0x[0-9a-f]{64}")
+_UINT = re.compile(r"0|[1-9][0-9]{0,77}")
 
 SignedMessage = (
     signer_pb2.SignEvmTransactionResponse
@@ -33,6 +40,11 @@ SignedMessage = (
 def account(wallet: WalletId) -> str:
     """CAIP-10 with the address in EIP-55 spelling."""
     return f"{chain_of(wallet)}:{to_checksum_address(address_of(wallet))}"
+
+
+def address(token: Address) -> str:
+    """A token in EIP-55 spelling."""
+    return to_checksum_address(token)
 
 
 def transaction(draft: TransactionDraft) -> types_pb2.EvmTransaction:
@@ -69,6 +81,27 @@ def claim(belief: Belief) -> types_pb2.Claim:
                     amount=str(belief.amount),
                 )
             )
+        case TransferBelief(token=None):
+            return types_pb2.Claim(
+                native_transfer=types_pb2.NativeTransferClaim(
+                    recipient=to_checksum_address(belief.recipient), amount=str(belief.amount)
+                )
+            )
+        case TransferBelief():
+            return types_pb2.Claim(
+                token_transfer=types_pb2.TokenTransferClaim(
+                    token=to_checksum_address(belief.token or ""),
+                    recipient=to_checksum_address(belief.recipient),
+                    amount=str(belief.amount),
+                )
+            )
+
+
+def cancelled(answer: signer_pb2.CancelTransactionResponse) -> Signed | GivenUp:
+    """The cancellation, or that there was nothing to cancel."""
+    if not answer.raw_transaction:
+        return GivenUp(transaction_id=answer.transaction_id)
+    return signed(answer)
 
 
 def signed(answer: SignedMessage) -> Signed:
@@ -103,6 +136,42 @@ def signer_account(answer: signer_pb2.Account) -> SignerAccount:
         pause_reason=answer.pause_reason,
         successor=parse_wallet(answer.successor) if answer.successor else None,
         swept=answer.swept,
+        group=answer.wallet,
+        ready=answer.ready,
+        not_ready_reason=answer.not_ready_reason,
+        person_ms=answer.approval_timeout_ms if answer.attended else 0,
+    )
+
+
+def choice(answer: signer_pb2.ChooseAccountResponse) -> Choice:
+    """What each account of a wallet would do. Raises SignerUnavailableError for an amount that is none."""
+    return Choice(
+        wallet=parse_wallet(answer.account) if answer.account else None,
+        accounts=tuple(
+            AccountChoice(
+                wallet=parse_wallet(one.account),
+                would_sign=one.would_sign,
+                max_amount_in=_amount(one.max_amount_in),
+                reason=one.reason,
+                message=one.message,
+            )
+            for one in answer.choices
+        ),
+    )
+
+
+def waiting(change: signer_pb2.WatchTransactionsResponse) -> Waiting | None:
+    """A signature that waits for a person; None when the change is about something else."""
+    phase = _PHASES.get(change.device_phase)
+    if phase is None:
+        return None
+    record_of = change.transaction
+    return Waiting(
+        key=IdempotencyKey(record_of.idempotency_key),
+        wallet=parse_wallet(record_of.account),
+        transaction_id=record_of.transaction_id,
+        phase=phase,
+        message=change.device_message,
     )
 
 
@@ -127,6 +196,20 @@ def budget_line(answer: types_pb2.BudgetLine) -> BudgetLine:
         used=int(answer.used),
         unit=answer.unit,
     )
+
+
+_PHASES = {
+    signer_pb2.WatchTransactionsResponse.DEVICE_PHASE_QUEUED: PersonPhase.QUEUED,
+    signer_pb2.WatchTransactionsResponse.DEVICE_PHASE_WAITING_FOR_CONFIRMATION: PersonPhase.WAITING,
+    signer_pb2.WatchTransactionsResponse.DEVICE_PHASE_CONFIRMED: PersonPhase.CONFIRMED,
+    signer_pb2.WatchTransactionsResponse.DEVICE_PHASE_ENDED: PersonPhase.ENDED,
+}
+
+
+def _amount(text: str) -> int:
+    if not _UINT.fullmatch(text):
+        raise SignerUnavailableError(f"signer: {text[:80]!r} is no amount of base units")
+    return int(text)
 
 
 def _refusal(violation: types_pb2.Violation) -> Refusal:

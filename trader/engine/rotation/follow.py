@@ -45,11 +45,12 @@ class Follower:
         """Ask once, and write down a rotation that began or was turned round."""
         standing = await self._desk.store.standing(self._configured)
         try:
-            aim = aim_of(standing, await self._desk.signer.accounts())
+            accounts = await self._desk.signer.accounts()
         except (SignerUnavailableError, SignerNotReadyError) as error:
             log.warning("rotation.not_asked", wallet=standing.wallet, why=str(error))
             return
-        now, move = self._desk.clock.now(), standing.move
+        self._desk.people.learn(accounts)
+        aim, now, move = aim_of(standing, accounts), self._desk.clock.now(), standing.move
         if aim is not None and move is None:
             await begin(self._desk, standing.wallet, aim)
         elif aim is not None and move is not None and aim.other == move.other and aim.target != move.target:

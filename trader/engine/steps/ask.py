@@ -55,7 +55,7 @@ async def _evaluate_approval(
     desk: Desk, order: Order, quote: Quote, draft: TransactionDraft
 ) -> Refused | None:
     """Verdict on the approval that a live swap would have needed first."""
-    if order.kind is OrderKind.APPROVAL:
+    if order.kind is not OrderKind.SWAP:
         return None
     token = token_of(order.asset_in)
     fees = Fees(

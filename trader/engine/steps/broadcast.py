@@ -5,6 +5,7 @@ import contextlib
 from trader.domain.errors import SignerNotReadyError, SignerUnavailableError
 from trader.domain.orders import OrderState
 from trader.engine import attempts
+from trader.engine.attended.asking import PersonAsked
 from trader.engine.beliefs import words
 from trader.engine.desk import Desk
 from trader.engine.fills import fill_of
@@ -27,6 +28,8 @@ async def step(desk: Desk, claim: Claim) -> StepResult:
         if receipt is not None:
             return await desk.store.mined(claim, fill_of(order, receipt), desk.clock.now())
         answer = await attempts.original(desk, order)
+        if isinstance(answer, PersonAsked):
+            return wait(desk, claim, "the signature once more", patient=True)
         if isinstance(answer, Refused):
             return await lost(desk, claim, f"the signer refuses to repeat its signature: {words(answer)}")
         if answer.transaction_hash != order.transaction_hash:

@@ -8,6 +8,7 @@ from trader.domain.ids import address_of
 from trader.domain.orders import Order, OrderState
 from trader.domain.time import MS_PER_S
 from trader.engine.attempts import (
+    Answer,
     Attempt,
     AttemptKind,
     cancel_after,
@@ -15,6 +16,7 @@ from trader.engine.attempts import (
     replace_next,
     signed_again,
 )
+from trader.engine.attended.asking import PersonAsked
 from trader.engine.beliefs import words
 from trader.engine.desk import Desk
 from trader.engine.fills import fill_of
@@ -23,7 +25,7 @@ from trader.engine.results import StepResult, wait
 from trader.engine.steps.broadcast import lost, send
 from trader.ports.chain import Receipt
 from trader.ports.order_store import Claim
-from trader.ports.signer import Refused, Signed
+from trader.ports.signer import Refused
 
 _SIGNER_SAW_IT = frozenset({"mined", "final"})
 CANCELLED = "our own cancellation was mined"
@@ -98,11 +100,13 @@ async def _push(desk: Desk, claim: Claim, attempts: tuple[Attempt, ...]) -> Step
         if isinstance(answer, Refused):
             why = words(answer) if refused is None else words(refused)
             return await lost(desk, claim, f"the signer refuses: {why}")
+    if isinstance(answer, PersonAsked):
+        return wait(desk, claim, "a person before the device", patient=True)
     desk.held.keep(order.id, answer)
     return await send(desk, claim, answer)
 
 
-async def _next(desk: Desk, order: Order, newest: Attempt) -> Signed | Refused | None:
+async def _next(desk: Desk, order: Order, newest: Attempt) -> Answer | None:
     """The attempt whose time has come, or None."""
     if newest.kind is AttemptKind.CANCELLATION:
         return None

@@ -11,6 +11,7 @@ from trader.engine import approvals
 from trader.engine.approvals import Allowance
 from trader.engine.desk import Desk
 from trader.engine.fees import current_fees
+from trader.engine.groups.hand_over import CANNOT_SIGN, hand_over
 from trader.engine.results import StepResult, wait
 from trader.engine.routing import best_quote
 from trader.ports.order_store import Claim, ReserveRefusal
@@ -20,8 +21,8 @@ from trader.ports.venue import Fees, NoRoute
 async def step(desk: Desk, claim: Claim) -> StepResult:
     """Quote the order, or wait for its allowance, or give it up."""
     order = claim.order
-    if order.kind is OrderKind.APPROVAL:
-        raise ValueError(f"approval {order.id} is {order.state}: approvals are reserved when they are opened")
+    if order.kind is not OrderKind.SWAP:
+        raise ValueError(f"{order.kind} {order.id} is {order.state}: it is reserved when it is opened")
     if desk.clock.now() >= order.expires_at:
         return await desk.store.give_up(claim, "expired before it was quoted", desk.clock.now())
     approval = await desk.store.approval_of(order.id) if order.live else None
@@ -30,7 +31,7 @@ async def step(desk: Desk, claim: Claim) -> StepResult:
             case Allowance.PENDING:
                 return wait(desk, claim, "allowance", patient=True)  # its approval wakes it
             case Allowance.LOST:
-                return await desk.store.give_up(claim, await _why_lost(desk, order), desk.clock.now())
+                return await _lost(desk, claim)
             case Allowance.USABLE:
                 pass
     quote, fees = await asyncio.gather(
@@ -42,7 +43,7 @@ async def step(desk: Desk, claim: Claim) -> StepResult:
     if order.live and approval is None:  # a dry run changes no allowance
         return await _approve_first(desk, claim, quote, fees)
     now = desk.clock.now()
-    draft = desk.venues[quote.venue].build(quote, fees, desk.config.deadline_s(now))
+    draft = desk.venues[quote.venue].build(quote, fees, desk.deadline_s(order.wallet, now))
     return await desk.store.quoted(claim, quote, draft, now)
 
 
@@ -57,9 +58,18 @@ async def _approve_first(desk: Desk, claim: Claim, quote: Quote, fees: Fees) -> 
             return wait(desk, claim, "another swap has the allowance of this token and router")
 
 
-async def _why_lost(desk: Desk, swap: Order) -> str:
-    approval = await desk.store.approval_of(swap.id)
+async def _lost(desk: Desk, claim: Claim) -> StepResult:
+    """The swap ends with its approval; or goes on elsewhere, when the account could not sign even that."""
+    approval = await desk.store.approval_of(claim.order.id)
     order = None if approval is None else await desk.store.get(approval.order)
-    if order is None:
+    if order is not None and (order.reason or "").startswith(CANNOT_SIGN):
+        handed_over = await hand_over(desk, claim, order.reason or CANNOT_SIGN)
+        if handed_over is not None:
+            return handed_over
+    return await desk.store.give_up(claim, _why_lost(order), desk.clock.now())
+
+
+def _why_lost(approval: Order | None) -> str:
+    if approval is None:
         return "the allowance is gone"
-    return f"its approval ended as {order.state}: {order.reason or 'the allowance is gone'}"
+    return f"its approval ended as {approval.state}: {approval.reason or 'the allowance is gone'}"
