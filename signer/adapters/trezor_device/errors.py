@@ -26,7 +26,7 @@ _CANNOT_OPEN = "Cannot open device"
 _BUSY_CODES = frozenset({messages.FailureType.Busy, messages.FailureType.InProgress})
 _STALE_CHANNEL = frozenset({ThpErrorCode.UNALLOCATED_CHANNEL, ThpErrorCode.DECRYPTION_FAILED})
 
-REJECTED = "the person rejected the transaction on the Trezor"
+REJECTED = "the person rejected the request on the Trezor"
 NOT_IN_TIME = "nobody confirmed on the Trezor in time; the request was taken off its display"
 NOT_CONNECTED = "the person did not let this computer connect to the Trezor"
 NOT_CONNECTED_IN_TIME = (

@@ -102,6 +102,10 @@ class _SignEip1559(Protocol):
     ) -> tuple[int, bytes, bytes]: ...  # fmt: skip
 
 
+class _SignMessage(Protocol):
+    def __call__(self, session: Session, n: Path, message: bytes) -> messages.EthereumMessageSignature: ...
+
+
 class _SolanaAddress(Protocol):
     def __call__(self, session: Session, address_n: Path, *, show_display: bool) -> str: ...
 
@@ -120,6 +124,7 @@ get_client = cast(_GetClient, client.get_client)
 ethereum_address = cast(_EthereumAddress, ethereum.get_address)
 sign_legacy = cast(_SignLegacy, ethereum.sign_tx)
 sign_eip1559 = cast(_SignEip1559, ethereum.sign_tx_eip1559)
+sign_message = cast(_SignMessage, ethereum.sign_message)
 solana_address = cast(_SolanaAddress, solana.get_address)
 sign_solana = cast(_SignSolana, solana.sign_tx)
 

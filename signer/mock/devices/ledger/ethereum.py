@@ -150,7 +150,8 @@ class EthereumApp:
         self._upload = None
         message = bytes(upload.data)
         digest = keccak256(b"\x19Ethereum Signed Message:\n" + str(len(message)).encode() + message)
-        shown = message.decode("ascii") if message.isascii() else message.hex()
+        printable = message.isascii() and message.decode("ascii").isprintable()
+        shown = message.decode("ascii") if printable else message.hex()
         return Review(
             title="Sign message",
             screens=(shown,),

@@ -99,6 +99,6 @@ def read_offchain(message: bytes) -> Read:
     if not reader.ended:
         raise MalformedError
     clear = form == _ASCII
-    if clear and not text.isascii():
+    if clear and not (text.isascii() and text.decode("ascii").isprintable()):
         raise MalformedError
     return Read(signers=signers, clear=clear, lines=(text.decode("ascii"),) if clear else ())

@@ -109,12 +109,8 @@ def sign_message(state: DeviceState, message: messages.EthereumSignMessage) -> W
     address = to_checksum_address(seed.evm_address(message.address_n))
     yield from confirm_message(state, address, message.message)
     prefix = b"\x19Ethereum Signed Message:\n" + str(len(message.message)).encode()
-    raw = seed.secp256k1(message.address_n).sign_recoverable(
-        keccak256(prefix + message.message), hasher=None
-    )
-    return messages.EthereumMessageSignature(
-        address=address, signature=raw[:64] + bytes((27 + raw[64],))
-    )
+    raw = seed.secp256k1(message.address_n).sign_recoverable(keccak256(prefix + message.message), hasher=None)
+    return messages.EthereumMessageSignature(address=address, signature=raw[:64] + bytes((27 + raw[64],)))
 
 
 def _sign(state: DeviceState, request: _Request) -> Workflow:

@@ -43,7 +43,7 @@ def confirm_ethereum(state: DeviceState, data_length: int, fields: Sequence[Show
 
 
 def confirm_message(state: DeviceState, address: str, message: bytes) -> Step:
-    """Core: the address, then the text, and a no to the text leads back to the address. Model One: the text only.
+    """Core: address, then text, and a no to the text leads back to the address. Model One: the text only.
 
     What is no printable ASCII is shown in hex.
     """
