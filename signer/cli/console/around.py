@@ -11,7 +11,7 @@ from signer.cli.console.state import Moment, State
 from signer.domain.accounts import AccountState
 from signer.domain.time import MS_PER_S
 
-KEYS = "j/k select  d dismiss  p pause ALL  P pause one  r resume  ? help  q quit"
+KEYS = "j/k select  d dismiss  p pause ALL  P one  r resume  ? help  q quit"
 HELP = (
     "This console shows what waits for a person, and can stop it. It confirms nothing:",
     "only the device does, and it shows the lines under WILL SHOW THIS.",

@@ -76,7 +76,8 @@ def cropped(line: Text, width: int) -> Text:
 def in_groups(text: str, width: int) -> list[str]:
     """A text as a device shows it, its long words in groups of four letters that are easy to compare.
 
-    An address in one line, a hash in two of eight groups, where there is room; nothing is lost, and a line that is empty stays one.
+    An address takes one line, a hash two of eight groups, where there is room. Nothing is lost, and what is
+    empty is one empty line.
     """
     lines: list[str] = []
     words: list[str] = []

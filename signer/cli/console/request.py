@@ -90,7 +90,7 @@ def _prices(brief: Brief, width: int) -> tuple[Text, ...]:
         for name, amount in named
         if not is_unknown(getting) and (cost := price(paying, amount, getting.decimals)) is not None
     ]
-    text = f"in {paying.symbol} for 1 {getting.symbol}: {', '.join(told)}"
+    text = f"{paying.symbol} for 1 {getting.symbol}: {', '.join(told)}"
     return labelled("price", text if told else "not known: the policy lists no decimals", width)
 
 

@@ -17,7 +17,7 @@ UNKNOWN = "unknown"
 
 _AGAIN_AFTER_S = 5.0
 _NOT_MORE_OFTEN_THAN_S = 0.5
-_ANSWERS_WITHIN_S = 4.0
+_ANSWERS_WITHIN_S = 6.0
 
 
 class DeviceLooks:

@@ -7,7 +7,7 @@ are reserved when its turn has come: what waits in the queue holds neither.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from signer.domain.accounts import AccountId
@@ -102,17 +102,23 @@ class Attend:
         return answer
 
     async def _in_turn(self, case: Case, approval: Approval, build: Build) -> Answer:
-        async with self._explained(case, approval), self._approvals.turn(approval):
-            wanted = approval.wanted
-            approval.require_wanted()
-            self._accounts.require_signing(wanted.account, use_of(case.kind, case.client))
-            return await self._conclude(await build(wanted.asked_at), approval)
+        wanted = approval.wanted
+        async with AsyncExitStack() as stack:
+            async with self._explained(case, approval):
+                await stack.enter_async_context(self._approvals.turn(approval))
+                approval.require_wanted()
+                self._accounts.require_signing(wanted.account, use_of(case.kind, case.client))
+                case = await build(wanted.asked_at)
+            # Explained anew: prices and holdings of before the wait are no reason to confirm.
+            async with self._explained(case, approval):
+                return await self._conclude(case, approval)
 
     @asynccontextmanager
     async def _explained(self, case: Case, approval: Approval) -> AsyncIterator[None]:
         """Gather beside the wait what a person wants to know: it holds nothing up."""
         gathering = asyncio.create_task(self._explain(case, approval))
         try:
+            await asyncio.sleep(0)  # it begins with the budget, which must not have this request in it
             yield
         finally:
             gathering.cancel()
