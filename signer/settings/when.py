@@ -25,16 +25,15 @@ def _uint(value: object) -> object:
 
 
 def _hours(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    match = _HOURS.fullmatch(value)
+    text = str(value)
+    match = _HOURS.fullmatch(text)
     if match is None:
-        raise ValueError(f'{value[:40]!r} are no hours; allowed is "HH:MM-HH:MM" in UTC, as "08:00-18:00"')
+        raise ValueError(f'{text[:40]!r} are no hours; allowed is "HH:MM-HH:MM" in UTC, as "08:00-18:00"')
     hour, minute, end_hour, end_minute = match.groups()
     begin = int(hour) * 60 + int(minute)
     end = 24 * 60 if end_hour is None else int(end_hour) * 60 + int(end_minute)
     if begin == end or (begin, end) == (0, 24 * 60):
-        raise ValueError(f"{value!r} is the whole day or none of it; leave hours_utc out for the whole day")
+        raise ValueError(f"{text!r} is the whole day or none of it; leave hours_utc out for the whole day")
     # An end at midnight is the end of the day, not the beginning of it.
     return Hours(begin_minute=begin, end_minute=end or 24 * 60)
 
