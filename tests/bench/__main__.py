@@ -13,6 +13,7 @@ from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
 from tests.bench.booking import BookingFigures, measure_booking  # noqa: E402
+from tests.bench.devices import DeviceFigures, measure_devices  # noqa: E402
 from tests.bench.load import Load  # noqa: E402
 from tests.bench.mempool import MempoolFigures, measure_mempool  # noqa: E402
 from tests.bench.signing import SOAK_REQUESTS, SigningFigures, measure_signing  # noqa: E402
@@ -34,14 +35,19 @@ async def bench(console: Console, folder: Path) -> None:
         console.print("signal to mempool …")
         async with postgres.database() as dsn:
             mempool = await measure_mempool(state, folder / "mempool", dsn)
+    console.print("signatures that a person confirms, and ten people who do not …")
+    devices = await measure_devices(state, folder / "devices")
     vault = None
     if vault_binary.find() is None:
         console.print("vault: skipped, there is no Vault here; `make test` builds it where Go is")
     else:
         console.print("signatures through Vault beside raw hvac calls …")
         vault = await measure_vault()
-    console.print(table(signing, booking, mempool, vault))
-    print(json.dumps(figures(signing, booking, mempool, vault)), flush=True)
+    shown = table(signing, booking, mempool, vault)
+    _add_devices(shown, devices)
+    console.print(shown)
+    seen = figures(signing, booking, mempool, vault) | _device_figures(devices)
+    print(json.dumps(seen), flush=True)
 
 
 def table(
@@ -66,6 +72,27 @@ def table(
     shown.add_row("signer, resident", "", "", "", grown)
     shown.add_row("trader, resident", "", "", "", f"{mempool.trader_rss_mb:.0f} MB")
     return shown
+
+
+def _add_devices(shown: Table, devices: DeviceFigures) -> None:
+    for name, load, beside in (
+        ("bare exchange with a Ledger double", devices.bare, ""),
+        ("signature through it, 1 in flight", devices.signature, f"{devices.overhead_p50_ms:+.2f} ms p50"),
+        ("another account, 32 in flight", devices.alone_32, ""),
+        (
+            "the same while 10 people wait",
+            devices.while_waiting_32,
+            _paired(devices.while_waiting_ratio_32),
+        ),
+    ):
+        shown.add_row(name, f"{load.per_s:,.0f}", f"{load.p50_ms:.2f}", f"{load.p99_ms:.2f}", beside)
+
+
+def _device_figures(devices: DeviceFigures) -> dict[str, float]:
+    return {
+        "device_overhead_p50_ms": round(devices.overhead_p50_ms, 2),
+        "while_people_wait_ratio_32": round(devices.while_waiting_ratio_32, 3),
+    }
 
 
 def _vault_rows(vault: VaultFigures) -> tuple[tuple[str, Load, str], ...]:

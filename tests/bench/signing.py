@@ -57,7 +57,7 @@ async def measure_signing(state: UniswapState, folder: Path) -> SigningFigures:
     async with Anvil() as anvil:
         await anvil.load_state(state.dump)
         await anvil.mine(3)
-        files = SignerFiles(folder=folder, world=state.world, rpc_url=anvil.url, figures=_generous()).write()
+        files = SignerFiles(folder=folder, world=state.world, rpc_url=anvil.url, figures=generous()).write()
         echo_port = free_port()
         echo = Child(
             [sys.executable, "-m", "tests.bench.echo_server", str(files.pki), str(echo_port)],
@@ -135,7 +135,7 @@ def signing_question(files: SignerFiles, stub: "rpc.SignerAsyncStub") -> Callabl
         data = swap_until(now_ms // 1_000 + 60)
         await stub.SignEvmTransaction(
             pb.SignEvmTransactionRequest(
-                idempotency_key=f"bench-{os.getpid()}-{number:012d}",
+                idempotency_key=f"bench-{files.address[-6:]}-{os.getpid()}-{number:012d}",
                 account=files.account,
                 transaction=types.EvmTransaction(
                     to=world.v2_router,
@@ -166,8 +166,8 @@ def _stub(connection: grpc.aio.Channel) -> "rpc.SignerAsyncStub":
     return cast("rpc.SignerAsyncStub", rpc.SignerStub(connection))
 
 
-def _generous() -> PolicyFigures:
-    # The rules are all asked; only their figures leave room for the load.
+def generous() -> PolicyFigures:
+    """Every rule is asked; only the figures leave room for the load."""
     return PolicyFigures(
         usdx_per_trade=USDX_UNIT,
         usdx_per_hour=10**15 * USDX_UNIT,

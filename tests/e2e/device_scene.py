@@ -15,7 +15,7 @@ from signer.mock.devices.ledger.person import IGNORE, always
 from signer.mock.devices.ledger.server import LedgerServer
 from tests.testbed.anvil import Anvil
 from tests.testbed.processes import Child, until
-from tests.testbed.signer_program import SignerFiles, serving, signer_program
+from tests.testbed.signer_program import PolicyFigures, SignerFiles, serving, signer_program
 from tests.testbed.uniswap import UniswapState
 
 WALLET = "main"
@@ -36,12 +36,19 @@ class DeviceScene:
     @classmethod
     @contextlib.asynccontextmanager
     async def open(
-        cls, uniswap: UniswapState, folder: Path, *, approval_timeout_s: int = 60, limits: str = ""
+        cls,
+        uniswap: UniswapState,
+        folder: Path,
+        *,
+        approval_timeout_s: int = 60,
+        limits: str = "",
+        figures: PolicyFigures | None = None,
+        block_time_s: float | None = _BLOCK_TIME_S,
     ) -> AsyncIterator[Self]:
         """Everything but the signer; `limits` are lines of its settings."""
         device = LedgerDevice(person=always(IGNORE))
         device.blind(on=True)
-        async with Anvil(block_time_s=_BLOCK_TIME_S) as chain:
+        async with Anvil(block_time_s=block_time_s) as chain:
             with LedgerServer(device) as server:
                 await chain.load_state(uniswap.dump)
                 files = SignerFiles(
@@ -49,6 +56,7 @@ class DeviceScene:
                     world=uniswap.world,
                     rpc_url=chain.url,
                     account_indexes=(_ON_LEDGER, _ON_DEV),
+                    figures=figures or PolicyFigures(),
                 ).write()
                 put_on_ledger(files, server.address, approval_timeout_s)
                 with files.settings.open("a") as settings:
