@@ -45,7 +45,7 @@ from signer.ports.events import EventLog
 from signer.ports.health import PartHealth
 from signer.ports.key_backend import KeyBackend
 from signer.ports.meter import CallMeter, NoMeter
-from signer.service.accounts import Accounts, Binding
+from signer.service.accounts import Binding
 from signer.service.clients import Client, Role
 from signer.service.guard_policy import GuardPolicy
 from signer.service.path.sign import SignLimits
@@ -181,18 +181,18 @@ async def serving(
     log: EventLog,
     parts: Sequence[PartHealth] = (),
     shape: Callable[[SignerUseCases], SignerUseCases] | None = None,
-    watch: Callable[[Accounts], None] | None = None,
+    watch: Callable[[Services], None] | None = None,
 ) -> AsyncIterator[Listening]:
     """Use cases over any ports, behind the real edge; `shape` may wrap them (the mock's script does).
 
-    `parts` show in the health service; `watch` is told the accounts, for metrics.
+    `parts` show in the health service; `watch` is told the use cases, for metrics.
 
     At the end, what is in flight is finished before anything closes.
     """
     services = wire(ports)
     await services.successions.restore()
     if watch is not None:
-        watch(services.accounts)
+        watch(services)
     await _open_accounts(services, log)
     following = asyncio.create_task(_keep_following(services, log))
     use_cases = _signer_use_cases(services)

@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 
 from signer.adapters.audit_file.checkpoint_file import CheckpointFile, checkpoint_path
 from signer.adapters.audit_file.file import AuditFile
+from signer.adapters.metrics.approvals import ApprovalMetrics
 from signer.adapters.metrics.calls import CallMetrics
 from signer.adapters.metrics.rotations import CheckpointMetrics, RotationMetrics
 from signer.adapters.metrics.server import serving_metrics
@@ -25,7 +26,9 @@ from signer.domain.checkpoints import Rhythm
 from signer.ports.clock import Clock
 from signer.ports.events import EventLog
 from signer.service.accounts import Accounts
+from signer.service.approvals.approvals import Approvals
 from signer.service.audit_checkpoints import AuditCheckpoints
+from signer.service.services import Services
 from signer.service.watch_rotations import WatchRotations
 from signer.settings import Settings
 from signer.what_rotates import host_and_keys, limits_of
@@ -34,19 +37,29 @@ _PAUSE_AFTER_A_BUG_S = 1
 
 
 class Watched:
-    """The accounts whose states the metrics show, known only once the signer serves."""
+    """What the metrics show of the use cases, known only once the signer serves."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._accounts: Accounts | None = None
+        self._approvals: Approvals | None = None
 
-    def watch(self, accounts: Accounts) -> None:
+    def watch(self, services: Services) -> None:
         """Show these from now on."""
-        self._accounts = accounts
+        self._accounts, self._approvals = services.accounts, services.approvals
 
     def states(self) -> Mapping[AccountId, AccountState]:
         """State of each now."""
         accounts = self._accounts
         return {} if accounts is None else {each: accounts.view(each).state for each in accounts.ids()}
+
+    def waiting(self) -> Mapping[str, tuple[int, ...]]:
+        """Ages of what waits for a person, milliseconds, by device."""
+        ages: dict[str, tuple[int, ...]] = {}
+        for view in () if self._approvals is None else self._approvals.waiting():
+            device = view.wanted.device.device
+            ages[device] = (*ages.get(device, ()), self._clock.now() - view.wanted.asked_at)
+        return ages
 
 
 @asynccontextmanager
@@ -64,7 +77,7 @@ async def beside_signing(
         checkpoints = await _checkpoints(stack, settings, audit, vault, clock=clock, log=log)
         rotations = _rotations(settings, vault, clock, log)
         await stack.enter_async_context(_kept_up(rotations.run, "rotation.watching_broken", log))
-        watched = Watched()
+        watched = Watched(clock)
         if settings.metrics_listen is not None:
             pages = (
                 calls,
@@ -141,6 +154,7 @@ def _collectors(
         parts["vault"] = lambda: vault.health.serving
         parts["vault_credential"] = lambda: vault.health.credential.serving
     yield StateMetrics(accounts=watched.states, parts=parts)
+    yield ApprovalMetrics(watched.waiting)
 
 
 @asynccontextmanager

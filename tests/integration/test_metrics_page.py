@@ -5,6 +5,7 @@ import socket
 import aiohttp
 import pytest
 
+from signer.adapters.metrics.approvals import ApprovalMetrics
 from signer.adapters.metrics.calls import CallMetrics
 from signer.adapters.metrics.rotations import CheckpointMetrics, RotationMetrics
 from signer.adapters.metrics.server import serving_metrics
@@ -73,6 +74,15 @@ async def test_states_and_parts_are_shown() -> None:
     assert shown == {
         f'airlock_account{{account="{ACCOUNT}",state="draining"}}': "1.0",
         'airlock_up{part="vault"}': "0.0",
+    }
+
+
+async def test_what_waits_for_a_person_is_counted_by_device() -> None:
+    shown = await page(ApprovalMetrics(lambda: {"desk": (4_000, 61_500)}))
+
+    assert shown == {
+        'airlock_approvals_waiting{device="desk"}': "2.0",
+        'airlock_approvals_oldest_seconds{device="desk"}': "61.5",
     }
 
 

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from signer.adapters.metrics.approvals import ApprovalMetrics
 from signer.adapters.metrics.calls import CallMetrics
 from signer.adapters.metrics.rotations import CheckpointMetrics, RotationMetrics
 from signer.adapters.metrics.state import StateMetrics
@@ -22,6 +23,7 @@ def test_every_metric_is_documented_and_nothing_else_is() -> None:
         RotationMetrics(tuple, FakeClock()),
         CheckpointMetrics(lambda: state, FakeClock()),
         StateMetrics(accounts=dict, parts={}),
+        ApprovalMetrics(dict),
     )
     shown = {
         f"{metric.name}_total" if metric.type == "counter" else metric.name
