@@ -24,7 +24,8 @@ from signer.adapters.ledger_device.session import Patience
 from signer.decode.evm.envelope import signing_hash
 from signer.decode.evm.recovery import recover_address
 from signer.domain.accounts import address_of
-from signer.domain.errors import SignerError
+from signer.domain.errors import PreconditionError, SignerError
+from signer.domain.reasons import FailReason
 from signer.domain.transactions import EvmSignature
 from signer.mock.devices.ledger.device import LedgerDevice
 from signer.mock.devices.ledger.person import APPROVE, IGNORE, REJECT, Act, Press, always
@@ -225,17 +226,19 @@ class LedgerScripts(RuleBasedStateMachine):
                 future.exception(30)
         self.a_signature_that_is_used_is_its_own()
         self.no_request_is_shown_or_signed_twice()
-        assert self.loop.run(_works_soon(self.backend))
+        assert self.loop.run(_works_soon(self.backend, self.device))
 
 
-async def _works_soon(backend: LedgerBackend) -> bool:
+async def _works_soon(backend: LedgerBackend, device: LedgerDevice) -> bool:
     # By the clock, not by tries: while an answer is still awaited a hundred refusals pass in a millisecond.
     patience = Deadline(30_000)
     nonce = 1_000
     while patience.left_ms():
         try:
             await backend.sign_evm(EVM, transaction(nonce))
-        except SignerError:
+        except SignerError as error:
+            if isinstance(error, PreconditionError) and error.reason is FailReason.DEVICE_WRONG_APP:
+                device.open_app("Ethereum")  # a foreign program doomed the last review: its press crashed it
             nonce += 1
             await asyncio.sleep(0.005)
             continue
