@@ -1,5 +1,6 @@
 """The hardware wallets that the settings name: for the app and for commands. Opens none that is not named."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -9,6 +10,7 @@ from signer.adapters.trezor_device.backend import TrezorBackend
 from signer.adapters.trezor_device.device import TrezorDevice, TrezorKey
 from signer.domain.accounts import AccountId
 from signer.domain.errors import PreconditionError, UnavailableError
+from signer.ports.device import DeviceStatus
 from signer.ports.events import EventLog
 from signer.ports.key_backend import AttendedBackend, KeyBackend
 from signer.settings import LedgerSettings, Settings, TrezorSettings, refuse_redirected_devices
@@ -37,6 +39,17 @@ async def device_backends(settings: Settings, log: EventLog) -> AsyncIterator[Ma
         yield backends
 
 
+async def statuses(settings: Settings, log: EventLog) -> Mapping[AccountId, DeviceStatus]:
+    """How each device is, for each of its accounts. Raises as `device_backends`; shows nothing on them."""
+    async with device_backends(settings, log) as backends:
+        looks = {
+            account: backend.look(account)
+            for account, backend in backends.items()
+            if isinstance(backend, AttendedBackend)
+        }
+        return dict(zip(looks, await asyncio.gather(*looks.values()), strict=True))
+
+
 async def check_at_start(backend: KeyBackend, account: AccountId, log: EventLog) -> None:
     """Check a key. A device may be away or locked at a start: it looks again before each request.
 
@@ -51,27 +64,14 @@ async def check_at_start(backend: KeyBackend, account: AccountId, log: EventLog)
         log.event("account.device_not_ready", account=account, reason=error.reason, problem=str(error))
 
 
-def _ledger(settings: Settings, device: LedgerSettings, log: EventLog) -> LedgerBackend:
-    keys = [
-        LedgerKey(account=each.account_id, path=each.ledger.path)
-        for each in settings.accounts
-        if each.ledger is not None and each.ledger.device == device.name
-    ]
-    return LedgerBackend(
-        keys,
-        LedgerPlace(name=device.name, where=device.where, lock_file=device.lock_file),
-        log=log,
-        patience=Patience(approval_ms=device.approval_timeout_s * _MS),
-    )
+def ledger_place(device: LedgerSettings) -> LedgerPlace:
+    """Which Ledger the settings mean."""
+    return LedgerPlace(name=device.name, where=device.where, lock_file=device.lock_file)
 
 
-def _trezor(settings: Settings, device: TrezorSettings) -> TrezorBackend:
-    keys = [
-        TrezorKey(account=each.account_id, path=each.trezor.path)
-        for each in settings.accounts
-        if each.trezor is not None and each.trezor.device == device.name
-    ]
-    pinned = TrezorDevice(
+def trezor_device(device: TrezorSettings) -> TrezorDevice:
+    """Which Trezor the settings mean. Raises ConfigurationError for a place that cannot be."""
+    return TrezorDevice(
         name=device.name,
         where=device.where,
         lock_file=device.lock_file,
@@ -81,4 +81,22 @@ def _trezor(settings: Settings, device: TrezorSettings) -> TrezorBackend:
         credentials_file=device.credentials,
         approval_ms=device.approval_timeout_s * _MS,
     )
-    return TrezorBackend(pinned, keys)
+
+
+def _ledger(settings: Settings, device: LedgerSettings, log: EventLog) -> LedgerBackend:
+    keys = [
+        LedgerKey(account=each.account_id, path=each.ledger.path)
+        for each in settings.accounts
+        if each.ledger is not None and each.ledger.device == device.name
+    ]
+    patience = Patience(approval_ms=device.approval_timeout_s * _MS)
+    return LedgerBackend(keys, ledger_place(device), log=log, patience=patience)
+
+
+def _trezor(settings: Settings, device: TrezorSettings) -> TrezorBackend:
+    keys = [
+        TrezorKey(account=each.account_id, path=each.trezor.path)
+        for each in settings.accounts
+        if each.trezor is not None and each.trezor.device == device.name
+    ]
+    return TrezorBackend(trezor_device(device), keys)

@@ -1,6 +1,6 @@
 """What `doctor` looks at, one function per part. Signs nothing and changes nothing."""
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import dataclass
 
 from signer.adapters.dev_key.backend import DevKey, DevKeyBackend
@@ -13,11 +13,14 @@ from signer.api.certificate_dates import certificate_end
 from signer.api.revocation import Revocations
 from signer.api.tls import ServerTls, TlsFiles
 from signer.cli.vault_checks import vault_keys, vault_login, vault_node
-from signer.domain.accounts import evm_chain_id, is_evm
+from signer.device_access import statuses
+from signer.domain.accounts import AccountId, evm_chain_id, is_evm
 from signer.domain.errors import ConfigurationError, SignerError
+from signer.domain.reasons import FailReason
 from signer.domain.time import MS_PER_S
 from signer.policy.load import load as load_policy
 from signer.ports.clock import Clock
+from signer.ports.device import DeviceStatus
 from signer.service.policy_signature import require_signed
 from signer.settings import ChainSettings, Settings, surroundings_of
 
@@ -29,11 +32,12 @@ _HEAD_OLD_S = 120
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One part, whether it is fine, and what was seen."""
+    """One part, whether it is fine, and what was seen. `warning`: it stops no start, and is no finding."""
 
     part: str
     fine: bool
     seen: str
+    warning: bool = False
 
 
 async def checks(settings: Settings, clock: Clock) -> AsyncIterator[Check]:
@@ -44,6 +48,9 @@ async def checks(settings: Settings, clock: Clock) -> AsyncIterator[Check]:
     yield await _check("audit", _audit(settings))
     if any(each.dev is not None for each in settings.accounts):
         yield await _check("backend dev", _backend(settings))
+    if settings.ledgers or settings.trezors:
+        for check in await _devices(settings):
+            yield check
     if settings.vault is not None:
         yield await _check("vault", vault_node(settings.vault))
         yield await _check("vault login", vault_login(settings.vault, clock))
@@ -121,6 +128,24 @@ async def _backend(settings: Settings) -> str:
     ]
     held = await DevKeyBackend(keys).accounts()
     return f"holds the pinned key of {len(held)} accounts"
+
+
+async def _devices(settings: Settings) -> Sequence[Check]:
+    try:
+        seen = await statuses(settings, _NoLog())
+    except SignerError as error:
+        return [Check(part="devices", fine=False, seen=str(error))]
+    return [_device(account, status) for account, status in seen.items()]
+
+
+def _device(account: AccountId, status: DeviceStatus) -> Check:
+    part = f"{status.kind} {status.name}: {account}"
+    if status.ready:
+        seen = f"{status.detail}: unlocked, holds the pinned key, free; what a swap needs is switched on"
+        return Check(part=part, fine=True, seen=seen)
+    # A signer starts without its devices, but not with another seed than the pinned one.
+    stops = status.reason in {None, FailReason.BROKEN}
+    return Check(part=part, fine=not stops, warning=not stops, seen=status.message)
 
 
 async def _chain(chain: ChainSettings, clock: Clock) -> str:

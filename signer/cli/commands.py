@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 from signer.api.admin_client import RefusedError
 from signer.cli import (
+    accounts,
     admin,
     audit,
     console,
     dev_pki,
+    devices,
     doctor,
     mock,
     mock_device,
@@ -20,9 +22,23 @@ from signer.cli import (
 )
 from signer.cli.command import Command
 from signer.cli.exit_codes import MEANING, ExitCode
-from signer.domain.errors import SignerError, UnavailableError
+from signer.domain.errors import PreconditionError, RejectedError, SignerError, UnavailableError
 
-COMMANDS = (run_signer, dev_pki, mock, mock_device, policy, audit, doctor, admin, console, rotate, vault)
+COMMANDS = (
+    run_signer,
+    dev_pki,
+    mock,
+    mock_device,
+    devices,
+    accounts,
+    policy,
+    audit,
+    doctor,
+    admin,
+    console,
+    rotate,
+    vault,
+)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -31,9 +47,9 @@ def run(arguments: Sequence[str]) -> int:
     command: Command = chosen.command
     try:
         return command(chosen)
-    except UnavailableError as error:
+    except (UnavailableError, PreconditionError) as error:
         return _complain(error, ExitCode.UNREACHABLE)
-    except RefusedError as error:
+    except (RefusedError, RejectedError) as error:
         return _complain(error, ExitCode.REFUSED)
     except SignerError as error:
         # What is left can only come from files: settings, certificates, keys, or a ledger that was restored.

@@ -18,7 +18,7 @@ from signer.settings import Settings, load
 def add_to(subparsers: Subparsers) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
-        "doctor", help="look at certificates, policy, ledger, audit, backend, chains and clock"
+        "doctor", help="look at certificates, policy, ledger, audit, backend, devices, chains and clock"
     )
     parser.add_argument("--config", required=True, metavar="FILE", type=Path, help="signer.toml")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
@@ -30,7 +30,7 @@ def _run(arguments: Arguments) -> int:
     as_json: bool = arguments.json
     found = asyncio.run(_collect(load(path)))
     if as_json:
-        rows = [{"part": each.part, "fine": each.fine, "seen": each.seen} for each in found]
+        rows = [_row(each) for each in found]
         print(json.dumps({"fine": all(each.fine for each in found), "checks": rows}))
     else:
         _print_table(found)
@@ -44,6 +44,15 @@ async def _collect(settings: Settings) -> list[Check]:
 def _print_table(found: list[Check]) -> None:
     table = Table("part", "state", "seen")
     for each in found:
-        state = Text("fine") if each.fine else Text("not fine", style="bold red")
-        table.add_row(each.part, state, Text(each.seen))
+        table.add_row(each.part, _state(each), Text(each.seen))
     Console().print(table)
+
+
+def _state(check: Check) -> Text:
+    if not check.fine:
+        return Text("not fine", style="bold red")
+    return Text("warning", style="yellow") if check.warning else Text("fine")
+
+
+def _row(check: Check) -> dict[str, str | bool]:
+    return {"part": check.part, "fine": check.fine, "warning": check.warning, "seen": check.seen}

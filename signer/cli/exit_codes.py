@@ -20,5 +20,5 @@ MEANING = {
     ExitCode.USAGE: "the command line is wrong",
     ExitCode.CONFIGURATION: "a settings, policy, certificate, ledger or key file cannot be used",
     ExitCode.UNREACHABLE: "the signer or something that it needs is out of reach",
-    ExitCode.REFUSED: "the signer answered, and said no",
+    ExitCode.REFUSED: "the signer answered and said no, or the person before a device did",
 }

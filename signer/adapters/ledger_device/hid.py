@@ -79,9 +79,17 @@ class HidTransport:
         return answer
 
 
-class _Found(Protocol):
-    def __getitem__(self, key: str, /) -> object: ...
+class _Described(Protocol):
     def get(self, key: str, /) -> object: ...
+
+
+class _Found(_Described, Protocol):
+    def __getitem__(self, key: str, /) -> object: ...
+
+
+def is_applications_interface(found: _Described) -> bool:
+    """Whether this entry of the system's list is the interface on which applications are asked."""
+    return found.get("interface_number") == _INTERFACE or found.get("usage_page") == _USAGE_PAGE
 
 
 def path_of_serial(serial: str) -> bytes:
@@ -90,8 +98,7 @@ def path_of_serial(serial: str) -> bytes:
     paths = [
         each["path"]
         for each in listed
-        if each.get("serial_number") == serial
-        and (each.get("interface_number") == _INTERFACE or each.get("usage_page") == _USAGE_PAGE)
+        if each.get("serial_number") == serial and is_applications_interface(each)
     ]
     if len(paths) != 1 or not isinstance(path := paths[0], bytes):
         raise TransportGoneError(

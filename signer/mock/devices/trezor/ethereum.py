@@ -44,9 +44,11 @@ class _Request:
 def get_address(state: DeviceState, message: messages.EthereumGetAddress) -> Workflow:
     """The address of a path, shown to the person if the host wants it."""
     seed = yield from _seed_for(state, message.address_n)
+    address = to_checksum_address(seed.evm_address(message.address_n))
     if message.show_display:
-        yield from confirm(state, messages.ButtonRequestType.Address, "show_address")
-    return messages.EthereumAddress(address=to_checksum_address(seed.evm_address(message.address_n)))
+        shown = ("Address", address)
+        yield from confirm(state, messages.ButtonRequestType.Address, "show_address", shown)
+    return messages.EthereumAddress(address=address)
 
 
 def sign_tx(state: DeviceState, message: messages.EthereumSignTx) -> Workflow:

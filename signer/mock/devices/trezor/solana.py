@@ -28,11 +28,11 @@ def get_address(state: DeviceState, message: messages.SolanaGetAddress) -> Workf
     """The same key in base58."""
     _require_hardened(message.address_n)
     seed = yield from state.open_seed()
+    address = base58(seed.ed25519(message.address_n).public_key().public_bytes_raw())
     if message.show_display:
-        yield from confirm(state, messages.ButtonRequestType.Address, "show_address")
-    return messages.SolanaAddress(
-        address=base58(seed.ed25519(message.address_n).public_key().public_bytes_raw())
-    )
+        shown = ("Address", address)
+        yield from confirm(state, messages.ButtonRequestType.Address, "show_address", shown)
+    return messages.SolanaAddress(address=address)
 
 
 def sign_tx(state: DeviceState, message: messages.SolanaSignTx) -> Workflow:

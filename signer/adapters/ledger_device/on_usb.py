@@ -1,0 +1,40 @@
+"""Every Ledger on USB. Looks at what the system says of them; opens none and talks to none."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+import hid
+from ledgerwallet.transport.hid import LEDGER_VENDOR_ID
+
+from signer.adapters.device.on_usb import NO_ACCESS, OnUsb
+from signer.adapters.ledger_device.hid import is_applications_interface
+
+
+class _Found(Protocol):
+    def get(self, key: str, /) -> object: ...
+
+
+def ledgers_on_usb() -> Sequence[OnUsb]:
+    """One for each device. Raises nothing."""
+    listed = cast("list[_Found]", hid.enumerate(LEDGER_VENDOR_ID, 0))
+    found = [each for each in listed if is_applications_interface(each)]
+    serials = Counter(str(each.get("serial_number") or "") for each in found)
+    return [_on_usb(each, serials) for each in found]
+
+
+def _on_usb(found: _Found, serials: Counter[str]) -> OnUsb:
+    path = found.get("path")
+    plugged = f"path:{path.decode(errors='replace') if isinstance(path, bytes) else path}"
+    serial = str(found.get("serial_number") or "")
+    if not serial:  # the system reads no text of a device that this user may not open
+        return OnUsb(kind="ledger", where=plugged, problem=NO_ACCESS)
+    # Many Ledgers have the same serial number, so it is good only where it is the only one.
+    by_serial = f"serial:{serial}"
+    where, other = (by_serial, plugged) if serials[serial] == 1 else (plugged, by_serial)
+    return OnUsb(
+        kind="ledger",
+        where=where,
+        also=(other,) if serials[serial] == 1 else (),
+        model=f"Ledger {found.get('product_string') or ''}".strip(),
+    )
