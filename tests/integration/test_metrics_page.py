@@ -4,6 +4,7 @@ import socket
 
 import aiohttp
 import pytest
+from prometheus_client.registry import Collector
 
 from signer.adapters.metrics.approvals import ApprovalMetrics
 from signer.adapters.metrics.calls import CallMetrics
@@ -21,9 +22,7 @@ from tests.fakes.clock import START, FakeClock
 ACCOUNT = AccountId("eip155:31337:0x" + "a1" * 20)
 
 
-async def page(
-    *collectors: RotationMetrics | CheckpointMetrics | StateMetrics | CallMetrics,
-) -> dict[str, str]:
+async def page(*collectors: Collector) -> dict[str, str]:
     async with (
         serving_metrics("127.0.0.1:0", collectors) as port,
         aiohttp.ClientSession() as session,
