@@ -7,7 +7,6 @@ import pytest
 from prometheus_client.registry import Collector
 
 from signer.adapters.metrics.approvals import ApprovalMetrics
-from signer.adapters.metrics.calls import CallMetrics
 from signer.adapters.metrics.rotations import CheckpointMetrics, RotationMetrics
 from signer.adapters.metrics.server import serving_metrics
 from signer.adapters.metrics.state import StateMetrics
