@@ -6,6 +6,8 @@ Each line says what was looked at, and what is wrong with it.
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
 
 from trader.adapters.evm_rpc.node import check_chain
 from trader.adapters.signer_client.expiry import expires_at_s
@@ -13,7 +15,7 @@ from trader.app import Office, open_office
 from trader.cli.exit_codes import ExitCode
 from trader.cli.show import show
 from trader.domain.errors import TraderError
-from trader.domain.ids import chain_of
+from trader.domain.ids import WalletId, chain_of
 from trader.domain.time import MS_PER_S
 from trader.engine.reconcile import compare_books
 from trader.settings import Settings
@@ -34,7 +36,7 @@ class Finding:
 
 async def doctor(settings: Settings, *, as_json: bool) -> int:
     """Check, print, and say by the exit code whether anything is wrong."""
-    findings = [Finding(check="settings", ok=True, detail=f"wallet {settings.wallet}")]
+    findings = [Finding(check="settings", ok=True, detail=f"wallet {', '.join(settings.accounts)}")]
     async with AsyncExitStack() as stack:
         try:
             office = await stack.enter_async_context(open_office(settings))
@@ -44,6 +46,9 @@ async def doctor(settings: Settings, *, as_json: bool) -> int:
             findings.append(Finding(check="database", ok=True, detail="schema is up to date"))
             for name, check in _CHECKS.items():
                 findings.append(await _checked(name, check, office))
+            for wallet in office.wallets:
+                for name, look in _WALLET_CHECKS.items():
+                    findings.append(await _checked(name, partial(look, wallet=wallet), office))
     show(
         {"checks": [{"check": f.check, "ok": f.ok, "detail": f.detail} for f in findings]},
         as_json=as_json,
@@ -88,32 +93,36 @@ async def _clock(office: Office) -> str:
     return f"the newest block is {-ahead_s} s old"
 
 
-async def _signer(office: Office) -> str:
+async def _signer(office: Office, *, wallet: WalletId) -> str:
     accounts = {account.wallet: account for account in await office.signer.accounts()}
-    account = accounts.get(office.wallet)
+    account = accounts.get(wallet)
     if account is None:
-        raise _WrongError(f"the signer grants us {len(accounts)} accounts, but not {office.wallet}")
+        raise _WrongError(f"the signer grants us {len(accounts)} accounts, but not {wallet}")
     if account.leaving:
         return f"account is {account.state}; {account.successor} takes over"
     if account.state != "active":
         raise _WrongError(f"the account is {account.state}: {account.pause_reason}")
-    return f"account granted, backend {account.backend}"
+    named = next((group.name for group in office.desk.groups.values() if wallet in group.wallets), None)
+    if named is not None and account.group != named:
+        raise _WrongError(f"{wallet} is in {named!r} here, and in {account.group!r} at the signer")
+    attended = f", a person has {account.person_ms // MS_PER_S} s" if account.person_ms else ""
+    return f"account granted, backend {account.backend}{attended}"
 
 
-async def _halted(office: Office) -> str:
-    reason = (await office.store.halted()).get(office.wallet)
+async def _halted(office: Office, *, wallet: WalletId) -> str:
+    reason = (await office.store.halted()).get(wallet)
     if reason is not None:
         raise _WrongError(f"halted: {reason}; when the cause is gone, `airlock-trader release`")
     return "may trade"
 
 
-async def _books(office: Office) -> str:
-    if not await office.store.balances(office.wallet):
+async def _books(office: Office, *, wallet: WalletId) -> str:
+    if not await office.store.balances(wallet):
         return "not opened yet; the first run books the chain's balances"
-    await office.store.close_books(office.wallet)
-    if (await office.store.standing(office.wallet)).move is not None:
+    await office.store.close_books(wallet)
+    if (await office.store.standing(wallet)).move is not None:
         return "not compared: they move to another wallet, and that accounts for every transfer"
-    drift = await compare_books(office.desk, office.wallet, office.assets)
+    drift = await compare_books(office.desk, wallet, office.assets)
     if drift is None:
         return "not compared: orders are under way"
     if drift.by_asset:
@@ -126,6 +135,14 @@ _CHECKS: Mapping[str, Callable[[Office], Awaitable[str]]] = {
     "certificate": _certificate,
     "chain": _chain,
     "clock": _clock,
+}
+
+
+class _OfWallet(Protocol):
+    async def __call__(self, office: Office, *, wallet: WalletId) -> str: ...
+
+
+_WALLET_CHECKS: Mapping[str, _OfWallet] = {
     "signer": _signer,
     "wallet": _halted,
     "books": _books,

@@ -2,37 +2,43 @@
 
 from collections.abc import Mapping, Sequence
 
-from trader.app import described_assets, open_store
+from trader.app import open_store
 from trader.cli.exit_codes import ExitCode
 from trader.cli.moves import MOVE_COLUMNS, move_rows, wallet_rows
 from trader.cli.show import Cell, Rows, show
 from trader.domain.assets import Asset
-from trader.domain.ids import AssetId, WalletId
-from trader.domain.orders import Order
+from trader.domain.ids import AssetId
+from trader.domain.orders import OPEN_STATES, Order
 from trader.domain.time import UnixMs
+from trader.plan import described_assets
 from trader.ports.order_store import Balance
 from trader.settings import Settings
 
 _SHORT_ID = 8
+_MOST_WAITING = 1_000
 _COLUMNS = {
     "orders": ("order", "kind", "state", "venue", "in", "received", "out", "reason"),
-    "balances": ("asset", "free", "reserved"),
+    "balances": ("wallet", "asset", "free", "reserved"),
+    "waiting": ("order", "kind", "wallet", "waiting"),
     "moves": MOVE_COLUMNS,
 }
 
 
 async def status(settings: Settings, *, as_json: bool) -> int:
-    """The wallet and what it was, orders by state, halted wallets, balances."""
+    """The wallets and what they were, what waits for a person, orders by state, halts, balances."""
     async with open_store(settings) as store:
-        standing = await store.standing(WalletId(settings.wallet))
         states = await store.states()
         halted = await store.halted()
-        balances = await store.balances(standing.wallet)
-        wallets, moves = await wallet_rows(store, standing), await store.moves(standing.wallet)
+        open_orders = await store.orders(open_only=True, limit=_MOST_WAITING)
+        standings = [await store.standing(wallet) for wallet in settings.accounts]
+        balances = [one for standing in standings for one in await store.balances(standing.wallet)]
+        wallets = [row for standing in standings for row in await wallet_rows(store, standing)]
+        moves = [move for standing in standings for move in await store.moves(standing.wallet)]
     show(
         {
             "wallet": wallets,
             "moves": move_rows(moves, _by_id(settings)),
+            "waiting": [_waiting_row(order) for order in open_orders if order.waiting is not None],
             "states": [{"state": state, "count": count} for state, count in states.items()],
             "halted": [{"wallet": wallet, "reason": reason} for wallet, reason in halted.items()],
             "balances": _balance_rows(settings, balances),
@@ -58,14 +64,16 @@ async def positions(settings: Settings, *, as_json: bool) -> int:
     by_symbol = {asset.symbol: asset for asset in assets.values()}
     rows: list[Mapping[str, Cell]] = []
     async with open_store(settings) as store:
-        standing = await store.standing(WalletId(settings.wallet))
-        wallet = standing.wallet
-        wallets, moves = await wallet_rows(store, standing), await store.moves(wallet)
-        balances = await store.balances(wallet)
-        for symbol in sorted({strategy.quote for strategy in settings.strategies}):
+        standings = [await store.standing(wallet) for wallet in settings.accounts]
+        balances = [one for standing in standings for one in await store.balances(standing.wallet)]
+        wallets = [row for standing in standings for row in await wallet_rows(store, standing)]
+        moves = [move for standing in standings for move in await store.moves(standing.wallet)]
+        traded = sorted({strategy.quote for strategy in settings.strategies})
+        for wallet, symbol in ((standing.wallet, symbol) for standing in standings for symbol in traded):
             quote = by_symbol[symbol]
             rows += [
                 {
+                    "wallet": wallet,
                     "asset": _symbol(assets, position.asset),
                     "against": symbol,
                     "held": _people(assets, position.asset, position.held),
@@ -91,6 +99,7 @@ def _balance_rows(settings: Settings, balances: Sequence[Balance]) -> Rows:
     assets = _by_id(settings)
     return [
         {
+            "wallet": balance.wallet,
             "asset": _symbol(assets, balance.asset),
             "free": _people(assets, balance.asset, balance.free),
             "reserved": _people(assets, balance.asset, balance.reserved),
@@ -123,6 +132,20 @@ def _order_row(order: Order, assets: Mapping[AssetId, Asset]) -> Mapping[str, Ce
         else _seconds(order.created_at, order.signed_at),
         "transaction_hash": order.transaction_hash,
         "reason": order.reason,
+        "wallet": order.wallet,
+        "recipient": order.recipient,
+        "follows": order.follows,
+        "waiting": order.waiting if order.state in OPEN_STATES else None,
+    }
+
+
+def _waiting_row(order: Order) -> Mapping[str, Cell]:
+    return {
+        "order": order.id[:_SHORT_ID],
+        "id": order.id,
+        "kind": order.kind,
+        "wallet": order.wallet,
+        "waiting": order.waiting,
     }
 
 

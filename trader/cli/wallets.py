@@ -1,25 +1,29 @@
-"""`release`: lets a halted wallet trade again; refuses while its books and the chain differ."""
+"""`release`: lets halted wallets trade again; refuses each whose books and chain differ."""
+
+from collections.abc import Mapping
 
 from trader.app import open_office
 from trader.cli.exit_codes import ExitCode
-from trader.cli.show import show
+from trader.cli.show import Cell, show
 from trader.engine.reconcile import compare_books
 from trader.settings import Settings
 
 
 async def release(settings: Settings, *, as_json: bool) -> int:
-    """Compare once more, then release."""
+    """Compare each wallet once more, then release it."""
+    rows: list[Mapping[str, Cell]] = []
+    gaps: list[Mapping[str, Cell]] = []
     async with open_office(settings) as office:
-        drift = await compare_books(office.desk, office.wallet, office.assets)
-        agree = drift is not None and not drift.by_asset
-        if agree:
-            await office.store.release_wallet(office.wallet, office.desk.clock.now())
-    gaps = {} if drift is None else drift.by_asset
-    show(
-        {
-            "wallet": [{"wallet": office.wallet, "released": agree, "compared": drift is not None}],
-            "drift": [{"asset": asset, "chain_minus_books": str(gap)} for asset, gap in gaps.items()],
-        },
-        as_json=as_json,
-    )
-    return ExitCode.OK if agree else ExitCode.FOUND_A_PROBLEM
+        for wallet in office.wallets:
+            drift = await compare_books(office.desk, wallet, office.assets)
+            by_asset = {} if drift is None else drift.by_asset
+            agree = drift is not None and not by_asset
+            if agree:
+                await office.store.release_wallet(wallet, office.desk.clock.now())
+            rows.append({"wallet": wallet, "released": agree, "compared": drift is not None})
+            gaps += [
+                {"wallet": wallet, "asset": asset, "chain_minus_books": str(gap)}
+                for asset, gap in by_asset.items()
+            ]
+    show({"wallet": rows, "drift": gaps}, as_json=as_json)
+    return ExitCode.OK if all(row["released"] for row in rows) else ExitCode.FOUND_A_PROBLEM

@@ -16,7 +16,7 @@ class EngineConfig:
 
     `confirmations`: a receipt that deep is final; None waits for the chain's own finalized block.
     `dust`: base units of a token that a rotation may leave behind; nothing for a token that is not there.
-    `lease_ms` must be longer than the longest step (a signature by a device with a person before it).
+    `lease_ms` must be longer than the longest step; no step waits for a person.
     """
 
     lease_ms: int

@@ -53,6 +53,19 @@ class Venue(Protocol):
         ...
 
 
+class Transfers(Protocol):
+    """Builds transfers to another wallet of ours."""
+
+    def build(
+        self, token: Address | None, recipient: Address, amount: int, fees: Fees, deadline_s: int
+    ) -> TransactionDraft:
+        """Move `amount` base units of a token, or wei where `token` is None.
+
+        `deadline_s` (unix seconds) is our own: after it the engine cancels.
+        """
+        ...
+
+
 class TokenApprovals(Protocol):
     """Builds the approval that a swap needs first; exact amounts only."""
 

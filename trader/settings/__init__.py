@@ -4,6 +4,7 @@ from trader.settings.load import load
 from trader.settings.model import (
     Settings,
     StrategySettings,
+    TreasurySettings,
     VaultCertificateSettings,
     VaultLoginSettings,
     VaultSettings,
@@ -12,6 +13,7 @@ from trader.settings.model import (
 __all__ = [
     "Settings",
     "StrategySettings",
+    "TreasurySettings",
     "VaultCertificateSettings",
     "VaultLoginSettings",
     "VaultSettings",

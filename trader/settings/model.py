@@ -6,7 +6,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from trader.domain.ids import Address, WalletId, parse_address, parse_wallet
+from trader.domain.ids import Address, ChainName, WalletId, chain_of, parse_address, parse_wallet
 from trader.domain.secret_refs import ALLOWED, is_reference, parse_reference
 from trader.settings.checks import problems
 
@@ -17,6 +17,10 @@ def _address(text: str) -> Address:
 
 def _wallet(text: str) -> WalletId:
     return parse_wallet(text)
+
+
+def _token(text: str) -> str:
+    return text if text == NATIVE else parse_address(text)
 
 
 def _dsn(text: str) -> str:
@@ -54,6 +58,9 @@ def _split(text: str) -> SplitResult:
         # The library quotes what stands before the path, and the password in it.
         raise ValueError("no URL; SCHEME://HOST:PORT/PATH is allowed") from None
 
+
+NATIVE = "native"
+"""The native coin, where a token's address may stand."""
 
 AddressText = Annotated[str, AfterValidator(_address)]
 File = Annotated[Path, Field(strict=False)]
@@ -228,9 +235,13 @@ class VenueSettings(_Table):
 
 
 class StrategySettings(_Table):
-    """Momentum on one pair. Names are symbols, amounts base units, `v3_fee` hundredths of a bip."""
+    """Momentum on one pair. Names are symbols, amounts base units, `v3_fee` hundredths of a bip.
+
+    `wallet` is the name of a [[wallets]] table; without it, the account of the top-level key trades.
+    """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9_\-]{1,40}$")]
+    wallet: str | None = None
     kind: Literal["momentum"] = "momentum"
     base: str
     quote: str
@@ -244,6 +255,33 @@ class StrategySettings(_Table):
     cooldown_ms: Annotated[int, Field(ge=0)] = 30_000
     max_slippage_bps: Annotated[int, Field(ge=1, le=100)] = 50
     order_life_ms: Milliseconds = 60_000
+
+
+class WalletSettings(_Table):
+    """A wallet of several accounts, by the signer's name. `min_amount_in`: base units by symbol.
+
+    `when_device_away`: what becomes of a trade that no account would sign whole.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_\-.]{1,64}$")]
+    accounts: Annotated[
+        tuple[Annotated[str, AfterValidator(_wallet)], ...], BeforeValidator(tuple), Field(min_length=1)
+    ]
+    when_device_away: Literal["smaller", "wait"] = "wait"
+    min_amount_in: dict[str, Positive] = Field(default_factory=dict)
+
+
+class TreasurySettings(_Table):
+    """Refills `to` out of `from`. `token` is an asset's address or "native"; amounts are base units."""
+
+    source: Annotated[str, AfterValidator(_wallet)] = Field(alias="from")
+    to: Annotated[str, AfterValidator(_wallet)]
+    token: Annotated[str, AfterValidator(_token)]
+    below: Positive
+    to_level: Positive
+    max_per_top_up: Positive
+    min_interval_s: Annotated[int, Field(ge=60, le=30 * 86_400)] = 3_600
+    life_ms: Milliseconds = 600_000
 
 
 class FeeSettings(_Table):
@@ -263,7 +301,7 @@ class EngineSettings(_Table):
     retry_first_ms: Milliseconds = 250
     retry_most_ms: Milliseconds = 15_000
     quarantine_ms: Milliseconds = 60_000
-    swap_deadline_s: Annotated[int, Field(ge=5, le=120)] = 60
+    swap_deadline_s: Annotated[int, Field(ge=5, le=900)] = 60
     stuck_after_ms: Milliseconds = 30_000
     max_replacements: Annotated[int, Field(ge=0, le=3)] = 2
     pair_cooldown_ms: Annotated[int, Field(ge=0)] = 0
@@ -272,9 +310,11 @@ class EngineSettings(_Table):
 
 
 class Settings(_Table):
-    """A whole file."""
+    """A whole file. `wallet` is one account; `wallets` are those of which several belong together."""
 
-    wallet: Annotated[str, AfterValidator(_wallet)]
+    wallet: Annotated[str, AfterValidator(_wallet)] | None = None
+    wallets: Annotated[tuple[WalletSettings, ...], BeforeValidator(tuple)] = ()
+    treasury: Annotated[tuple[TreasurySettings, ...], BeforeValidator(tuple)] = ()
     signer: SignerSettings
     chain: ChainSettings
     database: DatabaseSettings
@@ -290,6 +330,18 @@ class Settings(_Table):
         if found := [*problems(self)]:
             raise ValueError("; ".join(found))
         return self
+
+    @property
+    def accounts(self) -> tuple[WalletId, ...]:
+        """Every account, each once; the one of the top-level key comes first."""
+        alone = () if self.wallet is None else (self.wallet,)
+        named = (*alone, *(account for wallet in self.wallets for account in wallet.accounts))
+        return tuple(dict.fromkeys(WalletId(account) for account in named))
+
+    @property
+    def chain_name(self) -> ChainName:
+        """The chain that all accounts share."""
+        return chain_of(self.accounts[0])
 
     def asset(self, symbol: str) -> AssetSettings:
         """Asset by its symbol, which the file was checked to have."""
