@@ -70,15 +70,16 @@ class FakeBackend:
     before: Callable[[], Awaitable[None]] = _nothing
     signed: list[UnsignedEvmTransaction] = field(default_factory=list)
     name: str = "fake"
+    account: AccountId = ACCOUNT
 
     async def accounts(self) -> Sequence[AccountId]:
         return (ACCOUNT,)
 
     async def check(self, account: AccountId) -> None:
-        assert account == ACCOUNT
+        assert account == self.account
 
     async def sign_evm(self, account: AccountId, transaction: UnsignedEvmTransaction) -> EvmSignature:
-        assert account == ACCOUNT
+        assert account == self.account
         await self.before()
         self.signed.append(transaction)
         raw = self.key.sign_recoverable(signing_hash(transaction), hasher=None)
