@@ -82,6 +82,7 @@ def _telling(person: Person) -> Person:
             "request": screen.request,
             "screen": screen.number,
             "name": screen.name,
+            "shown": screen.shown,
             "person": decision.press.value,
         }
         _say(shown)

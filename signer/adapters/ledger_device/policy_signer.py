@@ -6,6 +6,7 @@ An Ethereum key signs a personal message, a Solana key an off-chain message: nei
 from collections.abc import Sequence
 
 from signer.adapters.device.owner import DeviceOwner, Ticket
+from signer.adapters.device.states import DeviceState
 from signer.adapters.ledger_device import ethereum, solana
 from signer.adapters.ledger_device.application import Application, Key, KeyPlace
 from signer.adapters.ledger_device.application import Path as DevicePath
@@ -46,6 +47,11 @@ class LedgerPolicySigner:
         )
         self._owner = DeviceOwner(session, name=device.name, lock_file=device.lock_file)
         self._watch = watch
+
+    @property
+    def state(self) -> DeviceState:
+        """Cached; asking touches no device."""
+        return self._owner.state
 
     async def guardian(self) -> GuardianName:
         """The key at the path. Shows nothing."""

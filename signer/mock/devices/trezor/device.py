@@ -237,7 +237,8 @@ class TrezorDevice:
         self._workflow = self._asked = None
 
     def _consult(self, asked: messages.ButtonRequest) -> None:
-        screen = Screen(request=self._request, name=asked.name, number=self._screens)
+        shown = self.shown[-1] if self.shown else NOTHING
+        screen = Screen(request=self._request, name=asked.name, number=self._screens, shown=shown)
         decision = self.person(screen)
         if decision.after_s > 0:
             timer = threading.Timer(decision.after_s, self._press_later, (asked, decision))

@@ -18,11 +18,15 @@ class Press(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Screen:
-    """What is on the display. `name` is None on a Model One; `number` counts from 1 within a request."""
+    """What is on the display. `name` is None on a Model One; `number` counts from 1 within a request.
+
+    `shown` is heading and text, as far as the double knows them.
+    """
 
     request: str
     name: str | None
     number: int
+    shown: tuple[str, str] = ("", "")
 
     @property
     def asks_pin(self) -> bool:

@@ -18,7 +18,7 @@ _PAGE_LETTERS = 4 * 18
 def confirm(state: DeviceState, code: messages.ButtonRequestType, name: str, shown: Shown = NOTHING) -> Step:
     """One screen. Raises RefusalError when the person says no."""
     core = state.flavour.core
-    state.display = shown if core else NOTHING
+    state.display = shown
     press = yield messages.ButtonRequest(code=code, name=name if core else None, pages=1 if core else None)
     if press is not Press.APPROVE:
         raise RefusalError(messages.FailureType.ActionCancelled, "Cancelled")
