@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
-from typing import TypeAlias, assert_never
+from typing import Protocol, TypeAlias, assert_never
 
-from signer.api.admin_client import AdminClient, RefusedError
+from signer.api.admin_client import RefusedError
 from signer.api.seen import SeenPicture
 from signer.cli.console.acts import Act, Dismiss, Pause, Resume
 from signer.domain.errors import UnavailableError
@@ -15,7 +15,28 @@ SILENT_S = 12.0
 """The signer speaks every 5 s. One that was silent for so long is out of reach, whatever TCP says."""
 _AGAIN_AFTER_S = 1.0
 
-Connect: TypeAlias = Callable[[], AbstractAsyncContextManager[AdminClient]]
+
+class Signer(Protocol):
+    """What the console needs of an AdminClient. Every method raises RefusedError or UnavailableError."""
+
+    def watch_approvals(self) -> AsyncGenerator[SeenPicture]:
+        """Pictures, until the signer or the connection ends them."""
+        ...
+
+    async def pause(self, account: str, reason: str) -> tuple[str, ...]:
+        """Accounts that are paused now."""
+        ...
+
+    async def resume(self, account: str) -> tuple[str, ...]:
+        """Accounts that are still paused."""
+        ...
+
+    async def dismiss_approval(self, approval_id: str, reason: str) -> bool:
+        """Whether it still waited."""
+        ...
+
+
+Connect: TypeAlias = Callable[[], AbstractAsyncContextManager[Signer]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +87,7 @@ class Link:
             return f"NOT DONE: {error}"
 
 
-async def _done(client: AdminClient, act: Act) -> str:
+async def _done(client: Signer, act: Act) -> str:
     match act:
         case Dismiss():
             dismissed = await client.dismiss_approval(act.approval, act.reason)
