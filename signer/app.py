@@ -131,7 +131,7 @@ async def open_signer(
         if audit.torn is not None:
             log.event("audit.torn_record_moved_aside", file=str(audit.torn))
         guard_policy = GuardPolicy(
-            address=settings.policy_guardian,
+            guardian=settings.policy_guardian,
             signatures=PolicySignatureFile(settings.policy),
             memory=ledger,
             audit=audit,

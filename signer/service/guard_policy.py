@@ -27,22 +27,22 @@ class GuardPolicy:
     def __init__(
         self,
         *,
-        address: GuardianName | None,
+        guardian: GuardianName | None,
         signatures: SignatureSource,
         memory: PolicyMemory,
         audit: Audit,
         clock: Clock,
         log: EventLog,
     ) -> None:
-        self._name = address
+        self._name = guardian
         self._memory = memory
         self._audit = audit
         self._clock = clock
         self._log = log
         self._guardian = (
             None
-            if address is None
-            else Guardian(name=address, signatures=signatures, memory=memory, clock=clock)
+            if guardian is None
+            else Guardian(name=guardian, signatures=signatures, memory=memory, clock=clock)
         )
 
     async def __call__(self, policies: Policies, *, accept_other: bool) -> None:

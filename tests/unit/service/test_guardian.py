@@ -46,7 +46,7 @@ class Host:
         self, guardian: GuardianName | None = GUARDIAN, *, accept_other: bool = False
     ) -> Policies:
         guard_policy = GuardPolicy(
-            address=guardian,
+            guardian=guardian,
             signatures=self.signatures,
             memory=self.ledger,
             audit=self.audit,
