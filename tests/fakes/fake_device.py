@@ -1,27 +1,31 @@
-"""A key before a person whom the test plays."""
+"""Keys before a person whom the test plays."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-
-from typing_extensions import override
 
 from signer.domain.accounts import AccountId
 from signer.domain.errors import SignerError
 from signer.domain.solana import SignedSolanaMessage
 from signer.domain.transactions import EvmSignature, UnsignedEvmTransaction
 from signer.ports.device import DevicePhase, DeviceProgress, DeviceStatus, Screen, Watch
+from signer.ports.key_backend import KeyBackend
 from tests.fakes.signer_world import FakeBackend
 
 
 @dataclass
-class FakeDevice(FakeBackend):
-    """Shows one transaction at a time and waits for `press`; `taken_off` counts dialogs that were ended."""
+class FakeDevice:
+    """Shows one transaction at a time and waits for `press`; `taken_off` counts dialogs that were ended.
 
+    `inner` signs what was confirmed.
+    """
+
+    inner: KeyBackend = field(default_factory=FakeBackend)
     name: str = "fake device"
     device: str = "desk"
     approval_timeout_ms: int = 90_000
     shown: list[UnsignedEvmTransaction] = field(default_factory=list)
+    confirmed: list[UnsignedEvmTransaction] = field(default_factory=list)
     taken_off: int = 0
     busy: bool = False
     _presses: "asyncio.Queue[SignerError | None]" = field(default_factory=asyncio.Queue)
@@ -30,7 +34,22 @@ class FakeDevice(FakeBackend):
         """Confirm what is shown, or let it end so."""
         self._presses.put_nowait(error)
 
-    def attended(self, watch: Watch) -> "_Attended":
+    async def accounts(self) -> Sequence[AccountId]:
+        return await self.inner.accounts()
+
+    async def check(self, account: AccountId) -> None:
+        await self.inner.check(account)
+
+    async def adopt(self, account: AccountId) -> None:
+        await self.inner.adopt(account)
+
+    async def sign_evm(self, account: AccountId, transaction: UnsignedEvmTransaction) -> EvmSignature:
+        return await self.attended(lambda _: None).sign_evm(account, transaction)
+
+    async def sign_solana(self, account: AccountId, message: bytes) -> bytes:
+        raise NotImplementedError
+
+    def attended(self, watch: Watch) -> KeyBackend:
         return _Attended(self, watch)
 
     def screens(self, account: AccountId, transaction: UnsignedEvmTransaction) -> tuple[Screen, ...]:
@@ -60,18 +79,30 @@ class FakeDevice(FakeBackend):
             self.busy = False
         if error is not None:
             raise error
+        self.confirmed.append(transaction)
         watch(DeviceProgress(phase=DevicePhase.CONFIRMED))
 
 
-class _Attended(FakeBackend):
+@dataclass
+class _Attended:
     """The device for one request."""
 
-    def __init__(self, device: FakeDevice, watch: Watch) -> None:
-        super().__init__(key=device.key)
-        self._device = device
-        self._watch = watch
+    _device: FakeDevice
+    _watch: Watch
+    name: str = "fake device"
 
-    @override
+    async def accounts(self) -> Sequence[AccountId]:
+        return await self._device.accounts()
+
+    async def check(self, account: AccountId) -> None:
+        await self._device.check(account)
+
+    async def adopt(self, account: AccountId) -> None:
+        await self._device.adopt(account)
+
     async def sign_evm(self, account: AccountId, transaction: UnsignedEvmTransaction) -> EvmSignature:
         await self._device.review(self._watch, transaction)
-        return await self._device.sign_evm(account, transaction)
+        return await self._device.inner.sign_evm(account, transaction)
+
+    async def sign_solana(self, account: AccountId, message: bytes) -> bytes:
+        raise NotImplementedError

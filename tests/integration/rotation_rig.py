@@ -26,6 +26,7 @@ from signer.domain.records import TransactionRecord
 from signer.domain.requests import SignRequest
 from signer.domain.rotation import ROTATION_CLIENT
 from signer.domain.transactions import ClientName, EvmPayload, IdempotencyKey, TransactionId
+from signer.ports.key_backend import KeyBackend
 from signer.service.accounts import Binding
 from signer.service.clients import Client, Role
 from signer.service.path.sign import SignLimits
@@ -177,8 +178,9 @@ async def rotation_rig(
     figures: PolicyFigures | None = None,
     policy_changes: Sequence[tuple[str, str]] = (),
     clock: FakeClock | None = None,
+    keys: KeyBackend | None = None,
 ) -> AsyncIterator[RotationRig]:
-    """A signer that serves OLD, which has a grant for a trader.
+    """A signer that serves OLD, which has a grant for a trader. `keys` are the development keys otherwise.
 
     `path` keeps its ledger over restarts, and its audit trail beside it, in `trail_of(path)`.
     """
@@ -194,7 +196,7 @@ async def rotation_rig(
         if path is not None:
             audit = await stack.enter_async_context(AuditFile(trail_of(path), clock))
         rpc = await stack.enter_async_context(JsonRpc(url or anvil.url, timeout_ms=10_000))
-        backend = DevKeyBackend([DevKey(account=OLD, mnemonic_index=1)])
+        backend = keys or DevKeyBackend([DevKey(account=OLD, mnemonic_index=1)])
         binding = Binding(
             account=Account(id=OLD, wallet="hot", wallet_position=0, backend=backend.name),
             backend=backend,

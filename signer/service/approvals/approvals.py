@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from signer.domain.accounts import AccountId
 from signer.domain.errors import SignerError, UnavailableError
 from signer.domain.reasons import FailReason
+from signer.domain.rotation import ROTATION_CLIENT
 from signer.domain.time import UnixMs
 from signer.domain.transactions import TransactionId
 from signer.ports.clock import Clock
@@ -81,7 +82,7 @@ class Approvals:
         if self._closing:
             raise _shutting_down()
         before = sum(1 for each in self._waiting.values() if each.wanted.device is wanted.device)
-        if before >= WAITING_MAX:
+        if before >= WAITING_MAX and wanted.client != ROTATION_CLIENT:  # no client holds up a drain
             text = f"{before} requests wait for {wanted.device.device} already: answer those first"
             raise UnavailableError(FailReason.DEVICE_BUSY, text)
         approval = Approval(wanted, clock=self._clock, changed=self._tell)

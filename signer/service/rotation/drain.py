@@ -128,8 +128,9 @@ class Drain:
             self._log.event("rotation.not_signed", account=rotation.old, problem=str(error))
             return False
         # People are not asked the same again and again: the drain is held until one of them says so.
-        with contextlib.suppress(UnavailableError):
-            await self._accounts.pause(rotation.old, reason)
+        if not self._accounts.view(rotation.old).reason:
+            with contextlib.suppress(UnavailableError):
+                await self._accounts.pause(rotation.old, reason)
         return False
 
     async def _signed(self, rotation: Rotation, step: Send | Replace) -> bool:

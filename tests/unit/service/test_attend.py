@@ -167,7 +167,7 @@ async def test_a_price_that_moved_while_the_person_read_destroys_the_signature()
         there.device.press()
 
         assert await there.reasons(asked) == (DenyReason.SLIPPAGE_TOO_HIGH,)
-        assert len(there.device.signed) == 1
+        assert len(there.device.confirmed) == 1
         await there.nothing_is_held()
 
 
