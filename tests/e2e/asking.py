@@ -1,5 +1,6 @@
 """The signer asked directly, as a client of its own making would. Refuses to retry."""
 
+import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
@@ -28,6 +29,12 @@ class Asker:
 
     async def sign(self, request: pb.SignEvmTransactionRequest) -> pb.SignEvmTransactionResponse:
         return await self.stub.SignEvmTransaction(request, timeout=TIMEOUT_S)
+
+    def sign_soon(
+        self, request: pb.SignEvmTransactionRequest
+    ) -> "asyncio.Task[pb.SignEvmTransactionResponse]":
+        """Ask, and go on: a person has to answer first."""
+        return asyncio.create_task(self.sign(request))
 
     async def used(self, resource: str) -> list[int]:
         """What the rolling limits of a resource have used."""
