@@ -11,9 +11,12 @@ from trezorlib.transport.udp import UdpTransport
 
 from signer.adapters.trezor_device import library
 from signer.mock.devices.trezor.device import TrezorDevice
-from signer.mock.devices.trezor.flavour import MODEL_ONE, MODEL_T, SAFE_3, Flavour
+from signer.mock.devices.trezor.flavour import MODEL_ONE, MODEL_T, SAFE_3, SAFE_7, Flavour
+from signer.mock.devices.trezor.thp.wire import ThpWire
 from signer.mock.devices.trezor.udp import UdpServer
 from signer.mock.devices.trezor.usb import UsbPort
+from signer.mock.devices.trezor.wires import Wire
+from tests.integration.devices.trezor_rig import credential_for
 from tests.integration.devices.trezor_vectors import (
     EthereumVector,
     ethereum_vectors,
@@ -31,7 +34,7 @@ def wire(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.mark.parametrize("flavour", [MODEL_ONE, MODEL_T, SAFE_3], ids=lambda flavour: flavour.name)
+@pytest.mark.parametrize("flavour", [MODEL_ONE, MODEL_T, SAFE_3, SAFE_7], ids=lambda each: each.name)
 def test_all_ethereum_vectors_are_reproduced_byte_for_byte(wire: str, flavour: Flavour) -> None:
     vectors, equal = ethereum_vectors(), 0
 
@@ -47,7 +50,7 @@ def test_all_ethereum_vectors_are_reproduced_byte_for_byte(wire: str, flavour: F
     assert equal == len(vectors) == ETHEREUM_COUNT
 
 
-@pytest.mark.parametrize("flavour", [MODEL_T, SAFE_3], ids=lambda flavour: flavour.name)
+@pytest.mark.parametrize("flavour", [MODEL_T, SAFE_3, SAFE_7], ids=lambda each: each.name)
 def test_all_solana_vectors_are_reproduced_byte_for_byte(wire: str, flavour: Flavour) -> None:
     vectors, equal = solana_vectors(), 0
 
@@ -85,10 +88,15 @@ def _signature(session: library.Session, vector: EthereumVector) -> tuple[int, i
 
 @contextmanager
 def _session(wire: str, device: TrezorDevice) -> Iterator[library.Session]:
-    app = AppManifest(app_name="airlock tests")
     if wire == "usb":
-        yield library.get_client(app, UsbPort(device, instant=True).find()).get_session("")
+        port = UsbPort(device, instant=True)
+        yield library.get_client(_app(port.wire), port.find()).get_session("")
     else:
         with UdpServer(device) as server:
             transport = UdpTransport.find_by_path(f"udp:{server.address}")
-            yield library.get_client(app, transport).get_session("")
+            yield library.get_client(_app(server.wire), transport).get_session("")
+
+
+def _app(wire: Wire) -> AppManifest:
+    credentials = [credential_for(wire)] if isinstance(wire, ThpWire) else []
+    return AppManifest(app_name="airlock tests", credentials=credentials)
