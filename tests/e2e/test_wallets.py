@@ -1,4 +1,4 @@
-"""A wallet over the wire: who is chosen, who is named, who is topped up; with a Ledger whose person we play."""
+"""A wallet over the wire: who is chosen, who is named, who is topped up; with a person whom we play."""
 
 from collections.abc import AsyncIterator
 

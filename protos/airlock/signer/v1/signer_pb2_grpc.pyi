@@ -11,9 +11,11 @@ Errors, on every call:
   ALREADY_EXISTS       the idempotency key was used with other content
   NOT_FOUND            no such account or transaction among those granted to this client
   FAILED_PRECONDITION  the account is paused, or a person or device has to act first; ErrorInfo says which, and its
-                       metadata {next_account} which account of the wallet would sign instead: quote anew for that one
+                       metadata {next_account, next_max_amount_in} which account of the wallet would sign instead, and
+                       how much of the token given at most: quote anew for that one
   RESOURCE_EXHAUSTED   overload, answered within milliseconds (ErrorInfo reason "OVERLOADED"), or a message over 128 KiB
-  UNAVAILABLE          chain node, key backend or ledger out of reach; nothing was signed; retry with the same key
+  UNAVAILABLE          chain node, key backend or ledger out of reach; nothing was signed; retry with the same key, or
+                       quote anew for {next_account}
   UNIMPLEMENTED        in the contract, not built yet; ErrorInfo reason "NOT_BUILT"
   INTERNAL             the signer is broken; ask again with the same key to learn the outcome
 """

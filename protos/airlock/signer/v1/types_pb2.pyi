@@ -436,7 +436,9 @@ class BudgetLine(google.protobuf.message.Message):
     USED_FIELD_NUMBER: builtins.int
     UNIT_FIELD_NUMBER: builtins.int
     resource: builtins.str
-    """What is limited: "token:0x…" (base units), "fee" (wei or lamports) or "transactions" (count)."""
+    """What is limited: "token:0x…" (base units), "native" and "fee" (wei or lamports), "transactions" (count), or the
+    top-ups of one account with one token: "topup:0x…:0x…" (base units) and "topup:native:0x…" (wei).
+    """
     window_s: builtins.int
     """Length of the rolling window, seconds."""
     limit: builtins.str
