@@ -25,6 +25,7 @@ class BoundedTransport(Transport):
     def abandon(self) -> None:
         """Close it, however often the library has opened it: a pairing that fails leaves it open."""
         if self.is_open():
+            self._opened = 1  # once is enough; the library warns about more
             with contextlib.suppress(Exception):  # it is of no use any more, nor is what it says
                 self.close()
 

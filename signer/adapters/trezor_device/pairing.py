@@ -116,8 +116,9 @@ class _Dialog:
     def __init__(
         self, device: TrezorDevice, find: Callable[[], Transport], tell: Callable[[str], None]
     ) -> None:
-        self._request = Request(None, answer_ms=device.approval_ms)
-        self._transport = BoundedTransport(find(), self._request.slice_s)
+        self._device = device
+        self._find = find
+        self._request = self._new_request()
         self._tell = tell
         self._code_sent = False
         self.model = ""
@@ -127,9 +128,11 @@ class _Dialog:
     ) -> Iterator[HostCredential]:
         """Yield the credential, and then, if it comes to that, the one which replaces it."""
         client: TrezorClientThp | None = None
+        transport: BoundedTransport | None = None
         try:
-            self._transport.open()
-            client = self._connect(app)
+            transport = BoundedTransport(self._find(), self._slice_s)
+            transport.open()
+            client = self._connect(app, transport)
             credential = self._pair(client, ask_code)
             yield credential
             if autoconnect:
@@ -138,19 +141,21 @@ class _Dialog:
             _leave(client)
             raise self._translate(error) from error
         finally:
-            self._transport.abandon()
+            if transport is not None:
+                transport.abandon()
 
     def on_button(self, button: messages.ButtonRequest) -> None:
         """The device shows something. Called by the library."""
         self._request.on_button(button)
         self._tell(_TO_DO.get(button.name or "", "look at the device"))
 
-    def _connect(self, app: AppManifest) -> TrezorClientThp:
-        client = library.get_client(app, self._transport)
+    def _connect(self, app: AppManifest, transport: BoundedTransport) -> TrezorClientThp:
+        client = library.get_client(app, transport)
         if not isinstance(client, TrezorClientThp):
             raise PreconditionError(FailReason.DEVICE_REFUSES, NEEDS_NONE)
         self.model = client.model.name
         if not client.is_connected():
+            self._request.ask_pin()
             self._tell("enter the PIN on the device")
             client.connect()
         if CodeEntry not in client.pairing.methods:
@@ -158,10 +163,10 @@ class _Dialog:
         return client
 
     def _pair(self, client: TrezorClientThp, ask_code: Callable[[], str]) -> HostCredential:
-        self._request.begin()
+        self._request = self._new_request()
         method = CodeEntry(client.pairing)
         code = "".join(ask_code().split())
-        self._request.begin()
+        self._request = self._new_request()
         self._code_sent = True
         if len(code) != _CODE_DIGITS or not code.isdecimal() or not code.isascii():
             raise PreconditionError(FailReason.DEVICE_NOT_PAIRED, WRONG_CODE)
@@ -174,7 +179,7 @@ class _Dialog:
 
     def _trust(self, client: TrezorClientThp, credential: HostCredential) -> Iterator[HostCredential]:
         """Ask never to be asked about again. The pairing stands, whatever comes of it."""
-        self._request.begin()
+        self._request = self._new_request()
         request = messages.ThpCredentialRequest(
             host_static_public_key=client.channel.get_host_static_pubkey(),
             autoconnect=True,
@@ -187,15 +192,23 @@ class _Dialog:
         else:
             yield replace(credential, credential=issued.credential, autoconnect=True)
 
+    def _slice_s(self) -> float:
+        return self._request.slice_s()
+
+    def _new_request(self) -> Request:
+        """Each step has its own time: a person's, once something is shown."""
+        return Request(None, answer_ms=self._device.answer_ms, approval_ms=self._device.approval_ms)
+
     def _translate(self, error: Exception) -> Exception:
         match error:
-            case TimeOverError():
+            case TimeOverError() if self._request.shown and not self._request.at_entry:
                 return RejectedError(DenyReason.NOT_CONFIRMED_IN_TIME, NOT_IN_TIME)
             case exceptions.Cancelled():
                 return RejectedError(DenyReason.REJECTED_ON_DEVICE, REJECTED)
             case exceptions.TrezorFailure() if self._code_sent:
                 return PreconditionError(FailReason.DEVICE_NOT_PAIRED, WRONG_CODE)
-            case exceptions.ProtocolError() if self._code_sent:
+            # 0.20.2 meant a ProtocolError, and stumbles over its own state on the way.
+            case exceptions.ProtocolError() | ValueError() if self._code_sent:
                 return BrokenError(FailReason.BROKEN, IMPOSTOR)
             case _:
                 return translate(error, self._request)
