@@ -40,7 +40,7 @@ class FakePeople:
         return list(self._reviews)
 
     def press(self, key: IdempotencyKey, button: str = APPROVE) -> None:
-        """Answer; anything but APPROVE is the reason of a denial."""
+        """Answer; anything but APPROVE is the reason of a denial, or what became of the device."""
         waiting, answer = self._reviews.pop(key)
         answer.set_result(button)
         self._tell(

@@ -18,7 +18,13 @@ from eth_utils.crypto import keccak
 
 from tests.fakes.fake_people import FakePeople
 from tests.testbed.accounts import DevAccount
-from trader.domain.errors import Instead, Refusal, SignerNotReadyError, SignerUnavailableError
+from trader.domain.errors import (
+    Instead,
+    Refusal,
+    SignerHeldUpError,
+    SignerNotReadyError,
+    SignerUnavailableError,
+)
 from trader.domain.ids import Address, ChainName, IdempotencyKey, WalletId
 from trader.domain.quotes import TransactionDraft
 from trader.ports.signer import (
@@ -39,6 +45,7 @@ from trader.ports.signer import (
 )
 
 CANCEL_GAS = 21_000
+_PRECONDITIONS = frozenset({"ACCOUNT_PAUSED", "DEVICE_OUTCOME_UNKNOWN", "DEVICE_LOCKED", "WALLET_CONDITION"})
 
 
 class Script(StrEnum):
@@ -78,9 +85,11 @@ class FakeSigner:
         self.asked: list[IdempotencyKey] = []
         self.states: dict[IdempotencyKey, str] = {}
         self.people = FakePeople()
+        self._flights: dict[IdempotencyKey, asyncio.Task[Signed | Refused]] = {}
         self.away: dict[WalletId, str] = {}
         self.most: dict[WalletId, int] = {}
         self.least: dict[WalletId, int] = {}
+        self.too_much: set[WalletId] = set()
 
     def hold(self, account: DevAccount, *, nonce: int = 0) -> WalletId:
         """Sign for this account, too."""
@@ -170,10 +179,9 @@ class FakeSigner:
         del person_ms
         if self.listed[wallet].state != "active" and key not in self._ledger:
             return _rotated_out(self.listed[wallet].state)
-        if (denied := await self._asked_a_person(key, wallet, belief)) is not None:
-            return denied
-        return await self._answer(
-            key, wallet, (wallet, draft, belief), draft, lambda: self._take_nonce(wallet)
+        content = (wallet, draft, belief)
+        return await self._flown(
+            key, wallet, belief, content=content, draft=draft, nonce=lambda: self._take_nonce(wallet)
         )
 
     async def evaluate(self, wallet: WalletId, draft: TransactionDraft, belief: Belief) -> Allowed | Refused:
@@ -194,10 +202,11 @@ class FakeSigner:
     ) -> Signed | Refused:
         del person_ms
         old = self._by_id(transaction_id)
-        if (denied := await self._asked_a_person(key, old.wallet, None)) is not None:
-            return denied
         draft = _with_fees(old.draft, max_fee_per_gas_wei, max_priority_fee_per_gas_wei)
-        return await self._answer(key, old.wallet, (transaction_id, draft), draft, lambda: old.signed.nonce)
+        content = (transaction_id, draft)
+        return await self._flown(
+            key, old.wallet, None, content=content, draft=draft, nonce=lambda: old.signed.nonce
+        )
 
     async def cancel(
         self,
@@ -212,8 +221,6 @@ class FakeSigner:
         if self.people.give_up(transaction_id):
             return GivenUp(transaction_id=transaction_id)
         old = self._by_id(transaction_id)
-        if (denied := await self._asked_a_person(key, old.wallet, None)) is not None:
-            return denied
         empty = TransactionDraft(
             to=old.draft.to.__class__(old.wallet.rpartition(":")[2]),
             value_wei=0,
@@ -224,7 +231,10 @@ class FakeSigner:
             deadline_s=old.draft.deadline_s,
         )
         draft = _with_fees(empty, max_fee_per_gas_wei, max_priority_fee_per_gas_wei)
-        return await self._answer(key, old.wallet, (transaction_id, draft), draft, lambda: old.signed.nonce)
+        content = (transaction_id, draft)
+        return await self._flown(
+            key, old.wallet, None, content=content, draft=draft, nonce=lambda: old.signed.nonce
+        )
 
     async def lookup(self, key: IdempotencyKey) -> SignerRecord | None:
         asked = self._ledger.get(key)
@@ -276,6 +286,36 @@ class FakeSigner:
             raise SignerUnavailableError("signer: cut after signing")
         return known.signed
 
+    async def _flown(
+        self,
+        key: IdempotencyKey,
+        wallet: WalletId,
+        belief: Belief | None,
+        *,
+        content: tuple[object, ...],
+        draft: TransactionDraft,
+        nonce: Callable[[], int],
+    ) -> Signed | Refused:
+        """Goes on when the caller leaves, as at the real signer; the same key joins it."""
+
+        async def fly() -> Signed | Refused:
+            if (denied := await self._asked_a_person(key, wallet, belief)) is not None:
+                return denied
+            return await self._answer(key, wallet, content, draft, nonce)
+
+        if self.listed[wallet].person_ms == 0:
+            return await fly()
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = self._flights[key] = asyncio.create_task(fly())
+            flight.add_done_callback(lambda done: self._land(key, done))
+        return await asyncio.shield(flight)
+
+    def _land(self, key: IdempotencyKey, done: "asyncio.Task[Signed | Refused]") -> None:
+        del self._flights[key]
+        if not done.cancelled():
+            done.exception()
+
     async def _asked_a_person(
         self, key: IdempotencyKey, wallet: WalletId, belief: Belief | None
     ) -> Refused | None:
@@ -285,13 +325,19 @@ class FakeSigner:
         reason = self.away.get(wallet)
         if reason is not None:
             self.asked.append(key)
-            raise SignerUnavailableError(
-                f"signer: {reason}", reason=reason, instead=self._instead(wallet, belief)
-            )
+            raise self._held_up(reason, wallet, belief)
+        if wallet in self.too_much:
+            return refused("AMOUNT_TOO_HIGH")
         if self.listed[wallet].person_ms == 0:
             return None
         denied = await self.people.ask(key, wallet)
+        if denied is not None and denied.startswith("DEVICE_"):
+            raise self._held_up(denied, wallet, belief)
         return None if denied is None else refused(denied)
+
+    def _held_up(self, reason: str, wallet: WalletId, belief: Belief | None) -> SignerHeldUpError:
+        kind = SignerNotReadyError if reason in _PRECONDITIONS else SignerUnavailableError
+        return kind(f"signer: {reason}", reason=reason, instead=self._instead(wallet, belief))
 
     def _instead(self, wallet: WalletId, belief: Belief | None) -> Instead | None:
         amount = 0 if belief is None or isinstance(belief, TransferBelief) else _amount_of(belief)
