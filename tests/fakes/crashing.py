@@ -1,10 +1,18 @@
-"""Ports that die with the process: the k-th call of any of them is a crash, before or after its effect."""
+"""Ports whose every call passes by somebody: who counts it, or who is a crash before or after its effect."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TypeVar, cast
+from typing import Protocol, TypeVar, cast
 
 T = TypeVar("T")
+
+
+class Passage(Protocol):
+    """Who is passed by."""
+
+    async def pass_by(self, name: str, call: Callable[[], Awaitable[object]]) -> object:
+        """Make the call of this name, or not; its result."""
+        ...
 
 
 class Crash(BaseException):
@@ -13,7 +21,7 @@ class Crash(BaseException):
 
 @dataclass(slots=True)
 class CrashPoint:
-    """`at` counts calls from 0; `after_effect` lets the call happen first."""
+    """The `at`-th call is a crash. It counts from 0; `after_effect` lets the call happen first."""
 
     at: int
     after_effect: bool
@@ -32,13 +40,26 @@ class CrashPoint:
         return result
 
 
-def crashing(port: T, point: CrashPoint) -> T:
-    """The same port, whose coroutines pass by the crash point."""
+@dataclass(slots=True)
+class Told:
+    """Tells the name of each call when it is done, with that of its port in front."""
+
+    port: str
+    done: Callable[[str], None]
+
+    async def pass_by(self, name: str, call: Callable[[], Awaitable[object]]) -> object:
+        result = await call()
+        self.done(f"{self.port}.{name}")
+        return result
+
+
+def crashing(port: T, point: Passage) -> T:
+    """The same port, whose coroutines pass by this point."""
     return cast("T", _Crashing(port, point))
 
 
 class _Crashing:
-    def __init__(self, port: object, point: CrashPoint) -> None:
+    def __init__(self, port: object, point: Passage) -> None:
         self._port, self._point = port, point
 
     def __getattr__(self, name: str) -> object:

@@ -1,7 +1,8 @@
 """A program that is killed and started again: one forked process a life, ended by SIGKILL at a given step.
 
 The child's half (`live_by_line`, `Death`) runs in a process that has imported everything, so a life begins in
-milliseconds; the test's half is `lives`. One line on stdin is one life, one line on stdout says how it ended.
+milliseconds; the test's half is `lives`. One line on stdin is one life, one line on stdout says how it ended;
+what a life prints goes to stderr.
 """
 
 import asyncio
@@ -9,9 +10,11 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+import tempfile
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from tests.testbed.processes import ROOT
 
@@ -37,6 +40,7 @@ class Death:
 
 def live_by_line(live: Callable[[str], Coroutine[None, None, None]]) -> None:
     """Run one forked life for each line, until stdin ends."""
+    sys.stdout = sys.stderr
     gc.freeze()  # a collection in a life would copy every page that it shares with this process
     while line := hear():
         pid = os.fork()
@@ -63,41 +67,37 @@ def say(line: str) -> None:
 class Lives:
     """The test's end of the line."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
+    def __init__(self, process: asyncio.subprocess.Process, printed: BinaryIO) -> None:
+        self._process, self._printed = process, printed
 
     async def live(self, line: str) -> str:
         """Begin a life (or answer one that asked), and hear how it ended or what it says."""
         process = self._process
         assert process.stdin is not None
         assert process.stdout is not None
-        assert process.stderr is not None
         process.stdin.write(f"{line}\n".encode())
         answer = (await process.stdout.readline()).decode().strip()
         if answer.lstrip("-").isdecimal() and answer not in {KILLED, ENDED}:
-            process.stdin.close()
-            raise AssertionError((line, answer, (await process.stderr.read()).decode()))
+            self._printed.seek(0)
+            raise AssertionError((line, answer, self._printed.read().decode()))
         return answer
 
 
 @asynccontextmanager
 async def lives(program: Path, *arguments: str) -> AsyncIterator[Lives]:
     """Start a program that calls `live_by_line`, and end it."""
-    process = await asyncio.create_subprocess_exec(
-        *_command(program, arguments),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    try:
-        yield Lives(process)
-    finally:
-        assert process.stdin is not None
-        process.stdin.close()
-        await process.communicate()
-
-
-def _command(program: Path, arguments: Sequence[str]) -> Sequence[str]:
-    return [sys.executable, str(program), *arguments]
+    with tempfile.TemporaryFile() as printed:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(program),
+            *arguments,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=printed,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        try:
+            yield Lives(process, printed)
+        finally:
+            await process.communicate(b"")  # its stdin ends, and with it the program

@@ -133,6 +133,7 @@ async def test_between_two_steps_a_rotating_signer_changes_nothing_on_disk(estat
     assert len(seen) > 4
 
 
+@pytest.mark.timeout(600)  # a life is milliseconds, but there are many
 async def test_a_signer_killed_after_any_step_finishes_the_rotation(
     small_estate: Estate, figures: Figures
 ) -> None:

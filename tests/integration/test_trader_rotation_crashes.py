@@ -1,226 +1,186 @@
-"""A crash in a rotation: at any call of any port, and of the process at every persisted step. Drift is 0."""
+"""SIGKILL of a trader after each call of a port while it follows a rotation: booked once, drift 0.
 
-import asyncio
-import random
-import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
-from functools import partial
+No call is left out: they are enumerated until a life ends by itself, and are as many as an undisturbed life
+counts. All that a trader changes outside of its memory is such a call, and every method of the store is one
+database transaction; so a crash before a call finds what one after the call before it finds.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from tests.fakes.crashing import Crash, CrashPoint, crashing
 from tests.fakes.fake_signer import FakeSigner
 from tests.fakes.signer_server import signer_server
-from tests.integration.test_trader_program import TRADER, settings_file
+from tests.integration.books_again import BooksAgain, books_kept
+from tests.integration.killed_lives import ENDED, KILLED, NEVER, Lives, lives
 from tests.integration.trader_rig import Rig, trader_rig
-from tests.integration.trader_rotation_rig import SUCCESSOR, Rotation, rotation, sweep, sweep_token
-from tests.testbed.anvil import CHAIN_ID
+from tests.integration.trader_rotation_child import follow_to_the_end, told, trader
+from tests.integration.trader_rotation_rig import TOKENS, revoke, rotation, sweep, sweep_token
 from tests.testbed.bed import Bed
-from tests.testbed.price_mover import PriceMover
-from tests.testbed.processes import Child, until
-from tests.testbed.uniswap import ETHER, USDX_UNIT
-from trader.app import Office, open_office
-from trader.domain.ids import WalletId, address_of
+from tests.testbed.figures import Figures
+from trader.adapters.postgres.order_store import PostgresOrderStore
+from trader.domain.ids import AssetId, WalletId, address_of
+from trader.domain.moves import Standing
 from trader.domain.orders import Order, OrderKind, OrderState
+from trader.domain.time import UnixMs
+from trader.engine.desk import Desk
+from trader.engine.order_step import step
 from trader.engine.reconcile import chain_balances
-from trader.engine.rotation.follow import Follower
-from trader.engine.rotation.mover import Mover
-from trader.ports.move_store import MoveVerdict
-from trader.settings import load
+from trader.engine.results import Wait
+
+CHILD = Path(__file__).with_name("trader_rotation_child.py")
+LEASES_END_MS = 20_000
 
 
-@pytest_asyncio.fixture
-async def rig(bed: Bed) -> AsyncIterator[Rig]:
-    async with trader_rig(bed) as made:
-        yield made
+@dataclass(slots=True, kw_only=True)
+class Scene:
+    """A rotation that has just begun, as often as it is wanted, with an order that is half open.
 
-
-@pytest.mark.parametrize("after_effect", [False, True], ids=["before", "after"])
-async def test_a_crash_at_any_call_of_a_rotation_books_it_once(rig: Rig, *, after_effect: bool) -> None:
-    turn = await rotation(rig)
-    source, target, number, booked = turn.old, turn.new, 0, 0
-    while True:
-        point = CrashPoint(at=number, after_effect=after_effect)
-        rig.signer.rotate(target, None, state="active")
-        rig.signer.rotate(source, target)
-        await sweep(rig.bed, source, target)
-        rig.signer.rotate(source, target, swept=True)
-        await _run_into(turn, point)
-        await turn.follow()
-        standing = await rig.store.standing(turn.old)
-        if standing.move is not None:
-            assert await turn.move() is MoveVerdict.BOOKED, point.calls
-        booked += 1
-        assert (await rig.store.standing(turn.old)).wallet == target, point.calls
-        assert len(await rig.store.moves(target)) == booked
-        await turn.assert_no_drift(source, target)
-        if len(point.calls) <= number:
-            break
-        source, target, number = target, source, number + 1
-
-    assert number > 15
-    assert await rig.store.halted() == {}
-
-
-async def _run_into(turn: Rotation, point: CrashPoint) -> None:
-    """One trader follows and books until it dies at the point, or is through."""
-    rig = turn.rig
-    desk = replace(
-        rig.desk,
-        store=crashing(rig.desk.store, point),
-        chain=crashing(rig.desk.chain, point),
-        signer=crashing(rig.desk.signer, point),
-    )
-    try:
-        await Follower(desk, turn.old, every_ms=1).look()
-        standing = await desk.store.standing(turn.old)
-        assert standing.move is not None
-        await Mover(desk, standing.move, rig.assets, every_ms=1).look()
-    except Crash:
-        return
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """Two trader processes on one database, and the signer that says what the test lets it say."""
+    An approval is in flight, and the swap that waits for it holds funds. `world_goes_on` is what happens
+    while the trader waits: half of the sweeps, then the rest, then blocks.
+    """
 
     bed: Bed
+    books: BooksAgain
+    desk: Desk
     signer: FakeSigner
-    settings: Path
+    socket: str
     folder: Path
+    old: WalletId
+    new: WalletId
+    assets: list[AssetId]
+    at: UnixMs
+    snapshot: str
+    swept: int = 0
 
-    def trader(self, name: str) -> Child:
-        arguments = [sys.executable, "-m", "trader", "run", "--config", str(self.settings), "--live"]
-        return Child(arguments, log=self.folder / f"{name}.log")
+    async def again(self) -> None:
+        """Books and chain as they were at first."""
+        assert await self.bed.anvil.rpc("evm_revert", self.snapshot) is True
+        self.snapshot = str(await self.bed.anvil.rpc("evm_snapshot"))
+        await self.books.again()
+        self.signer.rotate(self.old, self.new)
+        self.swept = 0
 
-    def begin(self, source: WalletId, target: WalletId) -> None:
-        self.signer.rotate(target, None, state="active")
-        self.signer.rotate(source, target)
+    @asynccontextmanager
+    async def traders(self) -> AsyncIterator[Lives]:
+        where = self.folder / "world.json"
+        self.bed.world.save(where)
+        arguments = (self.bed.anvil.url, str(where), self.bed.dsn, self.socket, self.old, *self.assets)
+        async with lives(CHILD, *arguments) as started:
+            yield started
 
-    async def finish(self, source: WalletId, target: WalletId) -> None:
-        await sweep(self.bed, source, target)
-        await self.sync_nonces()
-        self.signer.rotate(source, target, swept=True)
+    async def live(self, traders: Lives, at: int, dies_after: int) -> str:
+        """One life, for which the world goes on; how it ended."""
+        answer = await traders.live(f"{at} {dies_after}")
+        while answer == "waits":
+            await self.world_goes_on()
+            answer = await traders.live("")
+        return answer
 
-    async def traded(self, office: Office, wallet: WalletId, *, more_than: int = 0) -> int:
-        """Move the price until another swap of the wallet has settled."""
-        mover = PriceMover(self.bed.anvil, self.bed.world, "WETH")
-        found: Sequence[Order] = ()
-        for step in range(600):
-            found = await office.store.orders(open_only=False, limit=1_000)
-            count = sum(
-                order.wallet == wallet and order.kind is OrderKind.SWAP and order.state is OrderState.SETTLED
-                for order in found
-            )
-            if count > more_than:
-                return count
-            await mover.move(30 if step % 20 < 10 else -30)
-            await asyncio.sleep(0.05)
-        raise AssertionError(f"{wallet} does not trade: {[(o.state, o.reason) for o in found[:20]]}")
-
-    async def sync_nonces(self) -> None:
-        for wallet in self.signer.nonces:
-            count = await self.bed.anvil.rpc("eth_getTransactionCount", address_of(wallet), "latest")
-            self.signer.nonces[wallet] = int(str(count), 16)
+    async def world_goes_on(self) -> None:
+        self.swept += 1
+        if self.swept == 1:
+            await revoke(self.bed, self.old)
+            await sweep_token(self.bed, TOKENS[0], self.old, address_of(self.new))
+        elif self.swept == 2:
+            await sweep(self.bed, self.old, self.new)
+            self.signer.rotate(self.old, self.new, swept=True)
+        else:
+            await self.bed.anvil.mine(1)
 
 
 @pytest_asyncio.fixture
-async def stage(bed: Bed, tmp_path: Path) -> AsyncIterator[Stage]:
-    account = bed.accounts[TRADER]
-    await bed.fund(account.address, "USDX", 100_000 * USDX_UNIT)
-    await bed.fund(account.address, "WETH", 10 * ETHER)
-    signer = FakeSigner(account, chain_id=CHAIN_ID)
-    async with signer_server(signer, tmp_path) as target:
-        path = settings_file(bed, tmp_path, target)
-        text = path.read_text().replace(
-            "lease_ms = 20000", "lease_ms = 2000"
-        )  # the dead one's orders wait for it
-        path.write_text(text.replace("[signer]", "[signer]\ndeadline_ms = 1000"))
-        yield Stage(bed=bed, signer=signer, settings=path, folder=tmp_path)
+async def scene(bed: Bed, tmp_path: Path) -> AsyncIterator[Scene]:
+    async with trader_rig(bed) as rig:
+        turn = await rotation(rig)
+        await _half_open(rig)
+        old, assets, at = turn.old, rig.assets, rig.clock.now()
+    async with (
+        signer_server(rig.signer, tmp_path) as socket,
+        books_kept(bed.dsn) as books,
+        trader(bed.anvil.url, bed.world, bed.dsn, socket, at) as desk,
+    ):
+        yield Scene(
+            bed=bed,
+            books=books,
+            desk=desk,
+            signer=rig.signer,
+            socket=socket,
+            folder=tmp_path,
+            old=old,
+            new=turn.new,
+            assets=assets,
+            at=at,
+            snapshot=str(await bed.anvil.rpc("evm_snapshot")),
+        )
 
 
-async def test_a_trader_that_is_killed_at_every_step_of_a_rotation_goes_on_with_the_successor(
-    stage: Stage,
+async def _half_open(rig: Rig) -> None:
+    """Up to an approval that the node has, and of which nothing else is known yet."""
+    await rig.order()
+    (claim,) = await rig.store.claim("opening", rig.clock.now(), rig.desk.config.lease_ms, 1)
+    while (claim.order.kind, claim.order.state) != (OrderKind.APPROVAL, OrderState.BROADCAST):
+        result = await step(rig.desk, claim)
+        if isinstance(result, Wait) and result.first is not None:
+            # Later than the approval: the same one of them is looked at first in every life.
+            await rig.store.let_go(result.claim, UnixMs(rig.clock.now() + 500))
+            result = result.first
+        assert not isinstance(result, Order)
+        claim = result.claim if isinstance(result, Wait) else result
+    await rig.store.let_go(claim, rig.clock.now())
+    await rig.bed.anvil.receipt(str(claim.order.transaction_hash))
+
+
+@pytest.mark.timeout(600)  # a life is milliseconds, but there are many
+async def test_a_trader_killed_after_any_call_of_a_port_books_the_move_once(
+    scene: Scene, figures: Figures
 ) -> None:
-    signer, chance = stage.signer, random.Random(5)
-    old, new = signer.wallet, signer.hold(stage.bed.accounts[SUCCESSOR])
-    steps = ("noticed", "swept half", "said to be swept", "booked")
-    async with AsyncExitStack() as stack:
-        office = await stack.enter_async_context(open_office(load(stage.settings)))
-        settled = {old: 0, new: 0}
-        trader = await stack.enter_async_context(stage.trader("first"))
-        for step, (source, target) in zip(steps, [(old, new), (new, old)] * 2, strict=True):
-            settled[source] = await stage.traded(office, source, more_than=settled[source])
-            stage.begin(source, target)
-            await until(partial(_moving, office, source), what="the rotation is noticed")
-            if step == "noticed":
-                trader = await _replaced(trader, stage, stack)
-            await until(partial(_idle, office, source), what="orders have ended", timeout_s=30)
-            await sweep_token(stage.bed, "USDX", source, address_of(target))
-            if step == "swept half":
-                trader = await _replaced(trader, stage, stack)
-            await stage.finish(source, target)
-            if step == "said to be swept":
-                await asyncio.sleep(chance.random() * 0.05)
-                trader = await _replaced(trader, stage, stack)
-            await until(partial(_at, office, source, target), what="the move is booked")
-            if step == "booked":
-                trader = await _replaced(trader, stage, stack)
-        await stage.traded(office, old, more_than=settled[old])
-        await until(partial(_idle, office, old), what="orders have ended", timeout_s=30)
-        trader.kill()
-        await _assert_closed(office, old, new, moves=4)
+    calls = await _undisturbed(scene)
+    async with scene.traders() as traders:
+        for number in count(1):
+            await scene.again()
+            ended = await scene.live(traders, scene.at, number)
+            if ended == ENDED:
+                break
+            assert ended == KILLED
+            # The leases of the dead one have to end before anybody else takes its orders.
+            assert await scene.live(traders, scene.at + LEASES_END_MS, NEVER) == ENDED
+            await _assert_booked_once(scene)
+
+    assert number - 1 == len(calls)
+    assert {"store.begin_move", "store.book_move", "store.settle", "signer.accounts"} < set(calls)
+    figures("TRADER_KILLED_IN_A_ROTATION", "after each of", {"calls": len(calls), "names": list(calls)})
 
 
-async def test_two_traders_follow_one_rotation_and_book_it_once(stage: Stage) -> None:
-    signer = stage.signer
-    old, new = signer.wallet, signer.hold(stage.bed.accounts[SUCCESSOR])
-    async with open_office(load(stage.settings)) as office, stage.trader("one") as one:
-        await stage.traded(office, old)
-        async with stage.trader("other"):
-            stage.begin(old, new)
-            await until(partial(_moving, office, old), what="the rotation is noticed")
-            await until(partial(_idle, office, old), what="orders have ended", timeout_s=30)
-            await stage.finish(old, new)
-            await until(partial(_at, office, old, new), what="the move is booked")
-            one.kill()  # the other one trades on by itself, without having been started anew
-            await stage.traded(office, new)
-            await until(partial(_idle, office, new), what="orders have ended", timeout_s=30)
-        await _assert_closed(office, old, new, moves=1)
+async def _undisturbed(scene: Scene) -> list[str]:
+    """The calls of a life that nobody ends."""
+    calls: list[str] = []
+    await scene.again()
+    desk = told(scene.desk, calls.append)
+    await follow_to_the_end(desk, scene.old, scene.assets, waits=scene.world_goes_on)
+    await _assert_booked_once(scene)
+    return calls
 
 
-async def _replaced(trader: Child, stage: Stage, stack: AsyncExitStack) -> Child:
-    trader.kill()
-    return await stack.enter_async_context(stage.trader(f"after-{trader.pid}"))
-
-
-async def _assert_closed(office: Office, old: WalletId, new: WalletId, *, moves: int) -> None:
-    assert [await _drift(office, wallet) for wallet in (old, new)] == [{}, {}]
-    assert len(await office.store.moves(new)) == moves
-    assert await office.store.halted() == {}
-
-
-async def _moving(office: Office, wallet: WalletId) -> bool:
-    return (await office.store.standing(wallet)).move is not None
-
-
-async def _at(office: Office, source: WalletId, target: WalletId) -> bool:
-    standing = await office.store.standing(source)
-    return standing.wallet == target and standing.move is None
-
-
-async def _idle(office: Office, wallet: WalletId) -> bool:
-    opened = await office.store.orders(open_only=True, limit=100)
-    return all(order.wallet != wallet for order in opened)
-
-
-async def _drift(office: Office, wallet: WalletId) -> dict[str, int]:
-    head = await office.node.head()
-    books = await office.store.close_books(wallet)
-    chain = await chain_balances(office.desk, wallet, office.assets, head.number)
-    gaps = {asset: amount - books.get(asset, 0) for asset, amount in chain.items()}
-    return {asset: gap for asset, gap in gaps.items() if gap}
+async def _assert_booked_once(scene: Scene) -> None:
+    store, head = scene.desk.store, await scene.desk.chain.head()
+    assert isinstance(store, PostgresOrderStore)
+    assert await store.standing(scene.old) == Standing(wallet=scene.new)
+    (move,) = await store.moves(scene.new)
+    for wallet in (scene.old, scene.new):
+        chain = await chain_balances(scene.desk, wallet, scene.assets, head.number)
+        assert await store.close_books(wallet) == chain
+    assert await store.halted() == {}
+    # What `world_goes_on` sends: an allowance ends, twice; each token goes, and the coin.
+    assert len(set(move.transactions)) == len(move.transactions) == len(TOKENS) + 3
+    orders = await store.orders(open_only=False, limit=10)
+    assert Counter((order.kind, order.state) for order in orders) == {
+        (OrderKind.APPROVAL, OrderState.SETTLED): 1,
+        (OrderKind.SWAP, OrderState.REFUSED): 1,
+    }

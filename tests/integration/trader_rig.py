@@ -10,7 +10,7 @@ from tests.fakes.fake_signer import FakeSigner
 from tests.fakes.trader_clock import TraderClock
 from tests.testbed.anvil import CHAIN_ID
 from tests.testbed.bed import Bed
-from tests.testbed.uniswap import ETHER, USDX_UNIT, V3_FEE
+from tests.testbed.uniswap import ETHER, USDX_UNIT, V3_FEE, World
 from trader.adapters.evm_rpc.node import EvmNode, evm_node
 from trader.adapters.postgres.migrate import migrate
 from trader.adapters.postgres.order_store import PostgresOrderStore
@@ -26,6 +26,7 @@ from trader.engine.desk import Desk
 from trader.engine.reconcile import compare_books, open_books
 from trader.engine.worker import Worker
 from trader.ports.order_store import NewOrder, PortfolioLimits
+from trader.ports.signer import Signer
 from trader.ports.venue import Venue
 
 CHAIN = ChainName(f"eip155:{CHAIN_ID}")
@@ -79,7 +80,7 @@ class Rig:
     def restart(self, **changes: int | None) -> "Rig":
         """The same database, chain and signer; everything that lived in memory is gone."""
         desk = replace(
-            make_desk(self.bed, self.clock, self.node, self.store, self.signer),
+            make_desk(self.bed.world, self.clock, self.node, self.store, self.signer),
             config=replace(self.desk.config, **changes),  # type: ignore[arg-type]  # the fields are ints
         )
         return replace(self, desk=desk)
@@ -159,16 +160,15 @@ async def trader_rig(bed: Bed) -> AsyncIterator[Rig]:
     ):
         await migrate(database)
         store, signer = PostgresOrderStore(database), FakeSigner(account, chain_id=CHAIN_ID)
-        desk = make_desk(bed, clock, node, store, signer)
+        desk = make_desk(bed.world, clock, node, store, signer)
         rig = Rig(bed=bed, clock=clock, node=node, store=store, signer=signer, desk=desk)
         assert await open_books(desk, rig.wallet, rig.assets)
         yield rig
 
 
 def make_desk(
-    bed: Bed, clock: TraderClock, node: EvmNode, store: PostgresOrderStore, signer: FakeSigner
+    world: World, clock: TraderClock, node: EvmNode, store: PostgresOrderStore, signer: Signer
 ) -> Desk:
-    world = bed.world
     usdx, weth = Address(world.usdx), Address(world.weth)
     assets = erc20(CHAIN, usdx), erc20(CHAIN, weth)
     venues: list[Venue] = [
