@@ -158,7 +158,7 @@ async def wallet_world(
     clock = FakeClock(policies.NOW)
     chain, source, audit = AnyAccountChain(clock), TextPolicy(policy or policy_text()), MemoryAudit(clock)
     keys = {account: OneKey(account=account) for account in ACCOUNTS}
-    desk = Desk(key=key_of(COLD), account=COLD)
+    desk = Desk(inner=keys[COLD])
     numbers = itertools.count(1)
     bindings = tuple(
         Binding(
