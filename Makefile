@@ -5,13 +5,16 @@ STUBS := protos/airlock/signer/v1
 UV ?= uv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt protos protos-accept bench lock clean environment bed everything
+.PHONY: help demo demo-hardware test check fmt protos protos-accept bench lock clean environment bed everything
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: bed  ## both programs trade on a local chain, then the trader is taken over; ends with a DEMO line
 	@$(BIN)/python -m tests.demo
+
+demo-hardware: bed  ## a Ledger and a person who is a script: yes, no, too late, unplugged; ends with a HARDWARE line
+	@$(BIN)/python -m tests.demo.hardware
 
 test: everything  ## every test; T="tests/unit -k nonce" hands its arguments to pytest
 ifdef T
