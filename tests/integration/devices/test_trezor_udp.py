@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ import pytest
 from signer.adapters.dev_key.derivation import TEST_MNEMONIC
 from signer.adapters.event_log import JsonEventLog
 from signer.adapters.trezor_device.backend import TrezorBackend
+from signer.adapters.trezor_device.credentials import store_credential
 from signer.adapters.trezor_device.device import TrezorDevice
+from signer.adapters.trezor_device.pairing import pair
 from signer.decode.evm.envelope import signing_hash
 from signer.decode.evm.recovery import recover_address
 from signer.device_access import device_backends
@@ -21,7 +24,9 @@ from signer.domain.accounts import address_of
 from signer.domain.errors import BrokenError, PreconditionError, RejectedError, UnavailableError
 from signer.domain.reasons import DenyReason, FailReason
 from signer.mock.devices.trezor.device import TrezorDevice as Double
+from signer.mock.devices.trezor.flavour import MODEL_T, SAFE_7, Flavour
 from signer.mock.devices.trezor.person import Person, Press, approving
+from signer.mock.devices.trezor.thp.wire import ThpWire
 from signer.mock.devices.trezor.udp import UdpServer
 from tests.integration.devices.trezor_rig import (
     EVM,
@@ -30,6 +35,7 @@ from tests.integration.devices.trezor_rig import (
     KEYS,
     OTHER_MNEMONIC,
     SOLANA,
+    credential_for,
     scripted,
     solana_message,
     transaction,
@@ -37,17 +43,20 @@ from tests.integration.devices.trezor_rig import (
 from tests.unit.test_signer_settings import settings
 
 
-async def test_it_signs_for_both_chains(tmp_path: Path) -> None:
-    async with _served(tmp_path, approving) as (_, __, backend):
+@pytest.mark.parametrize("flavour", [MODEL_T, SAFE_7], ids=lambda each: each.name)
+async def test_it_signs_for_both_chains(tmp_path: Path, flavour: Flavour) -> None:
+    async with _served(tmp_path, approving, flavour=flavour) as (_, __, backend):
         await _sign(backend, 0)
 
         assert len(await backend.sign_solana(SOLANA, solana_message())) == 64
 
 
+@pytest.mark.parametrize("flavour", [MODEL_T, SAFE_7], ids=lambda each: each.name)
 async def test_an_emulator_that_is_killed_while_the_person_reads_is_an_unknown_outcome(
-    tmp_path: Path,
+    tmp_path: Path, flavour: Flavour
 ) -> None:
-    async with _served(tmp_path, scripted(IGNORE), approval_ms=600) as (device, server, backend):
+    opening = _served(tmp_path, scripted(IGNORE), approval_ms=1_500, flavour=flavour)
+    async with opening as (device, server, backend):
         signing = asyncio.create_task(_sign(backend, 0))
         while "ButtonAck" not in device.received:  # noqa: ASYNC110 - the device is in another thread
             await asyncio.sleep(0.01)
@@ -120,6 +129,23 @@ async def test_the_program_obeys_its_stdin(tmp_path: Path) -> None:
         await backend.aclose()
 
 
+async def test_the_program_is_paired_by_the_code_that_it_shows(tmp_path: Path) -> None:
+    with _program("--model", "safe7", "--person", "approve") as (process, ready):
+        settings = _settings(tmp_path, str(ready["where"]))
+
+        def read_code() -> str:
+            return str(next(each for each in _told(process, 2) if "code" in each)["code"])
+
+        paired = await asyncio.to_thread(
+            pair, settings, ask_code=read_code, host_name="desk", app_name="airlock-signer"
+        )
+        assert paired.autoconnect
+        _say(process, "restart")
+        backend = _backend(tmp_path, settings.where)
+        await _sign(backend, 0)
+        await backend.aclose()
+
+
 @pytest.mark.parametrize("content", ["", "{}", '[{"press": "dance"}]', '[{"press": "reject", "more": 1}]'])
 def test_the_program_names_a_script_that_it_does_not_understand(tmp_path: Path, content: str) -> None:
     script = tmp_path / "script.json"
@@ -168,10 +194,12 @@ async def _sign(backend: TrezorBackend, nonce: int) -> None:
 
 @asynccontextmanager
 async def _served(
-    folder: Path, person: Person, *, approval_ms: int = 20_000
+    folder: Path, person: Person, *, approval_ms: int = 20_000, flavour: Flavour = MODEL_T
 ) -> AsyncIterator[tuple[Double, UdpServer, TrezorBackend]]:
-    device = Double(mnemonic=TEST_MNEMONIC, person=person)
+    device = Double(mnemonic=TEST_MNEMONIC, person=person, flavour=flavour)
     with UdpServer(device) as server:
+        if isinstance(server.wire, ThpWire):
+            store_credential(folder / "credentials", credential_for(server.wire))
         backend = _backend(folder, f"udp:{server.address}", approval_ms=approval_ms)
         try:
             yield device, server, backend
@@ -182,11 +210,17 @@ async def _served(
 def _backend(
     folder: Path, where: str, *, approval_ms: int = 20_000, fingerprint: bytes | None = None
 ) -> TrezorBackend:
-    device = TrezorDevice(
-        where=where, allow_udp=True, lock_file=folder / "lock", approval_ms=approval_ms,
-        answer_ms=min(approval_ms, 5_000), fingerprint=fingerprint,
+    device = replace(
+        _settings(folder, where), approval_ms=approval_ms, answer_ms=min(approval_ms, 5_000),
+        fingerprint=fingerprint,
     )  # fmt: skip
     return TrezorBackend(device, KEYS)
+
+
+def _settings(folder: Path, where: str) -> TrezorDevice:
+    return TrezorDevice(
+        where=where, allow_udp=True, lock_file=folder / "lock", credentials_file=folder / "credentials"
+    )
 
 
 @contextmanager
