@@ -68,6 +68,8 @@ class Looker(Generic[SessionT]):
             return error.reason, str(error)
         except SignerError as error:
             return FailReason.BROKEN, str(error)
+        except Exception as bug:  # noqa: BLE001 - supervision: whoever only looks never fails
+            return FailReason.BROKEN, f"{self._name}: could not be looked at, which is a bug of ours: {bug!r}"
         finally:
             self._looking = 0
         return None

@@ -20,6 +20,8 @@ _USAGE_PAGE = 0xFFA0
 
 
 class _Handle(Protocol):
+    def get_product_string(self) -> str | None: ...
+
     def read(self, max_length: int, timeout_ms: int) -> list[int]: ...
 
 
@@ -39,6 +41,7 @@ class HidTransport:
             )
             raise TransportGoneError(text) from None
         self._handle = cast(_Handle, self._device.device)
+        self.model = self._product()
 
     def send(self, apdu: bytes) -> None:
         """Send one command."""
@@ -66,6 +69,12 @@ class HidTransport:
     def close(self) -> None:
         """Close the device."""
         self._device.close()
+
+    def _product(self) -> str:
+        try:
+            return self._handle.get_product_string() or ""
+        except (OSError, ValueError):
+            return ""  # of no use but for people
 
     def _whole(self) -> bytes | None:
         if len(self._got) < _LENGTH_BYTES:

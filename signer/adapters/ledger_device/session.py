@@ -79,6 +79,7 @@ class LedgerSession:
         self._channel: Channel | None = None
         self._settled = False  # nothing of an earlier life is on the screen or on its way
         self._drained_by = Deadline(0)
+        self._model = ""
         self._detail = ""
 
     @property
@@ -88,7 +89,7 @@ class LedgerSession:
 
     @property
     def detail(self) -> str:
-        """The application that was open when it was last asked, with its version."""
+        """Its model (over USB) and the application that was open when it was last asked, with its version."""
         return self._detail
 
     def check(self, key: Key) -> bool:
@@ -176,7 +177,8 @@ class LedgerSession:
 
     def _checked(self, key: KeyPlace) -> "_Held":
         if self._channel is None:
-            self._channel = Channel(self._open_transport())
+            transport = self._open_transport()
+            self._channel, self._model = Channel(transport), transport.model
         channel = self._channel
         self._listen(channel, 0 if self._settled else self._patience.listen_ms)
         self._require_application(channel, key)
@@ -203,7 +205,7 @@ class LedgerSession:
             running = read_running(data)
         except ValueError as error:
             raise _GarbledError(str(error)) from None
-        self._detail = str(running)
+        self._detail = f"{self._model}, {running}" if self._model else str(running)
         if running.name != key.application.name:
             raise situations.wrong_application(self._asked(key), running.name)
         if running.version < key.application.minimum:

@@ -25,7 +25,12 @@ class TransportGoneError(Exception):
 
 
 class Transport(Protocol):
-    """An open connection to one device. Used by one thread."""
+    """An open connection to one device. Used by one thread.
+
+    `model` is what USB calls the device, empty for an emulator.
+    """
+
+    model: str
 
     def send(self, apdu: bytes) -> None:
         """Send one command. Raises TransportGoneError."""
@@ -49,6 +54,7 @@ class TcpTransport:
     def __init__(self, address: str) -> None:
         """Connect. Raises TransportGoneError; ConfigurationError for another address than the loopback's."""
         require_loopback(address)
+        self.model = ""
         device = TcpDevice(address)
         self._socket = cast(socket.socket, device.socket)
         self._got = bytearray()

@@ -1,19 +1,26 @@
 """How a Trezor is and what it will show: by looking, without disturbing anybody."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
-from signer.adapters.trezor_device.device import TrezorKey
+from signer.adapters.dev_key.derivation import TEST_MNEMONIC
+from signer.adapters.device.lock import DeviceLock
+from signer.adapters.trezor_device.backend import TrezorBackend
+from signer.adapters.trezor_device.device import TrezorDevice, TrezorKey
 from signer.domain.accounts import AccountId, Address
 from signer.domain.reasons import FailReason
 from signer.domain.transactions import EvmPayload, UnsignedEvmTransaction
+from signer.mock.devices.trezor.device import TrezorDevice as Double
 from signer.mock.devices.trezor.flavour import MODEL_ONE, MODEL_T, SAFE_7, Flavour
+from signer.mock.devices.trezor.usb import UsbPort
 from tests.integration.devices.trezor_rig import (
     EMULATOR,
     EVM,
     EVM_PATH,
     IGNORE,
+    KEYS,
     OTHER_MNEMONIC,
     rig,
     scripted,
@@ -86,6 +93,19 @@ async def test_what_is_missing_on_the_cable_is_named() -> None:
     reasons = [FailReason.DEVICE_GONE, FailReason.DEVICE_BUSY, FailReason.DEVICE_GONE]
     assert [each.reason for each in seen] == reasons
     assert "udev" in seen[2].message
+
+
+async def test_another_process_with_the_device_is_named(tmp_path: Path) -> None:
+    other = DeviceLock(tmp_path / "lock")
+    other.take()
+    device = TrezorDevice(where="webusb:001:1", lock_file=tmp_path / "lock")
+    backend = TrezorBackend(device, KEYS, find=UsbPort(Double(mnemonic=TEST_MNEMONIC)).find)
+    status = await backend.look(EVM)
+    other.release()
+    await backend.aclose()
+
+    assert (status.ready, status.reason, status.state) == (False, FailReason.DEVICE_BUSY, "gone")
+    assert "another process has the device" in status.message
 
 
 async def test_many_who_look_disturb_the_device_no_more_than_one() -> None:

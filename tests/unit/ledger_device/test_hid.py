@@ -16,10 +16,16 @@ class Handle:
         self.written: list[bytes] = []
         self.packets: deque[bytes | OSError] = deque()
         self.absent = False
+        self.nameless = False
 
     def open_path(self, path: bytes) -> None:
         if self.absent:
             raise OSError(f"open failed {path!r}")
+
+    def get_product_string(self) -> str | None:
+        if self.nameless:
+            raise OSError("no text")
+        return "Nano S Plus"
 
     def set_nonblocking(self, _on: bool) -> None:
         return
@@ -58,6 +64,13 @@ def test_an_answer_of_any_length_is_put_together(handle: Handle, length: int) ->
     handle.packets.extend(packets(answer[:length]))
 
     assert HidTransport(b"/dev/hidraw3").receive(100) == answer[:length]
+
+
+def test_a_device_is_called_by_what_usb_calls_it(handle: Handle) -> None:
+    named = HidTransport(b"/dev/hidraw3").model
+    handle.nameless = True
+
+    assert (named, HidTransport(b"/dev/hidraw3").model) == ("Nano S Plus", "")
 
 
 def test_a_wait_that_ends_in_mid_answer_loses_nothing(handle: Handle) -> None:
