@@ -139,7 +139,7 @@ async def test_what_an_operator_dismisses_is_never_signed_and_the_client_hears_w
         await there.shown(2)
         assert await there.world.services.dismiss_approval(ADMIN, there.id(0), "")
         assert await there.reasons(behind) == (DenyReason.DISMISSED_BY_OPERATOR,)
-        assert there.device.signed == []
+        assert there.device.confirmed == []
         await there.nothing_is_held()
 
 
