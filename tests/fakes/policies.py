@@ -107,6 +107,7 @@ SWAP = Swap(
 )
 APPROVE = Erc20Approve(token=WETH, spender=V2_ROUTER, amount=1_000_000)
 TRANSFER = NativeTransfer(recipient=SAVINGS, amount_wei=1_000)
+TOKEN_TRANSFER = Erc20Transfer(token=USDC, recipient=SAVINGS, amount=1_000)
 DEPOSIT = WethDeposit(token=WETH, amount_wei=1_000_000)
 WITHDRAW = WethWithdraw(token=WETH, amount_wei=1_000_000)
 

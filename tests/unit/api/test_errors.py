@@ -5,6 +5,7 @@ from google.rpc.status_pb2 import Status
 
 from signer.api import errors
 from signer.api.errors import FAIL_STATUS, MAX_STATUS_BYTES, of_bug, of_denial, of_error
+from signer.domain.accounts import AccountId
 from signer.domain.decisions import Denied, Violation
 from signer.domain.errors import (
     BrokenError,
@@ -15,6 +16,7 @@ from signer.domain.errors import (
     UnavailableError,
 )
 from signer.domain.reasons import DenyReason, FailReason
+from signer.domain.wallets import NextAccount
 from signer.service.clients import NotGrantedError
 
 
@@ -63,6 +65,23 @@ def test_a_failure_says_its_reason_and_is_never_a_denial(reason: FailReason) -> 
 
     assert [info.reason for info in _details(error)] == [reason]
     assert error.code is FAIL_STATUS[reason] is not grpc.StatusCode.PERMISSION_DENIED
+
+
+@pytest.mark.parametrize("kind", [UnavailableError, PreconditionError])
+@pytest.mark.parametrize(
+    ("most", "metadata"), [(5, {"next_max_amount_in": "5"}), (0, {"next_max_amount_in": "0"}), (None, {})]
+)
+def test_an_account_that_cannot_sign_names_the_next_as_the_wire_spells_it(
+    kind: type[UnavailableError | PreconditionError], most: int | None, metadata: dict[str, str]
+) -> None:
+    account = AccountId("eip155:1:0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed")
+    named = NextAccount(account=account, max_amount_in=most)
+
+    (info,) = _details(of_error(kind(FailReason.DEVICE_GONE, "plug it in", named)))
+
+    assert info.reason == FailReason.DEVICE_GONE
+    spelled = "eip155:1:0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+    assert dict(info.metadata) == {"next_account": spelled, **metadata}
 
 
 @pytest.mark.parametrize("reason", DenyReason)

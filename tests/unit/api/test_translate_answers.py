@@ -3,7 +3,7 @@ import pytest
 from protos.airlock.signer.v1 import signer_pb2, types_pb2
 from signer.api.translate import answers
 from signer.domain.accounts import AccountId, AccountState
-from signer.domain.budget import FEE, TRANSACTIONS, Resource, RollingLimit
+from signer.domain.budget import FEE, NATIVE, TRANSACTIONS, Resource, RollingLimit, top_up_resource
 from signer.domain.decisions import Approved, Denied, Violation
 from signer.domain.errors import BrokenError
 from signer.domain.reasons import DenyReason
@@ -49,7 +49,15 @@ def test_an_approval_and_a_denial_are_both_spoken_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("resource", "unit"), [(FEE, "wei"), (TRANSACTIONS, "count"), (Resource("token:0xab"), "base units")]
+    ("resource", "unit"),
+    [
+        (FEE, "wei"),
+        (NATIVE, "wei"),
+        (TRANSACTIONS, "count"),
+        (Resource("token:0xab"), "base units"),
+        (top_up_resource(policies.USDC, policies.SAVINGS), "base units"),
+        (top_up_resource(None, policies.SAVINGS), "wei"),
+    ],
 )
 def test_a_budget_line_says_its_unit(resource: Resource, unit: str) -> None:
     use = LimitUse(limit=RollingLimit(resource=resource, window_s=60, limit=2**255), used=1)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from protos.airlock.signer.v1 import signer_pb2
 from signer.api.errors import NotBuiltError
 from signer.api.translate import fields
-from signer.api.translate.requests import evaluate_request, fee_bump_request, sign_request
+from signer.api.translate.requests import choice_request, evaluate_request, fee_bump_request, sign_request
 from signer.domain.accounts import AccountId
 from signer.domain.actions import Action
 from signer.domain.claims import SwapClaim
@@ -20,7 +20,14 @@ from tests.fakes import calldata, policies, wire
 
 Message: TypeAlias = signer_pb2.SignEvmTransactionRequest
 Value: TypeAlias = str | int | bytes | None
-ACTIONS = (policies.SWAP, policies.APPROVE, policies.TRANSFER, policies.DEPOSIT, policies.WITHDRAW)
+ACTIONS = (
+    policies.SWAP,
+    policies.APPROVE,
+    policies.TRANSFER,
+    policies.TOKEN_TRANSFER,
+    policies.DEPOSIT,
+    policies.WITHDRAW,
+)
 
 
 def put(message: Message, path: str, value: Value) -> None:
@@ -132,6 +139,72 @@ def test_an_unspecified_wrap_direction_is_refused() -> None:
 
     with pytest.raises(InvalidRequestError, match="direction"):
         sign_request(message)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("token", "0x99"), ("recipient", ""), ("amount", "-1"), ("amount", "")]
+)
+def test_a_malformed_token_transfer_is_named(field: str, value: str) -> None:
+    message = wire.sign_message("key", policies.TOKEN_TRANSFER)
+    put(message, f"claim.token_transfer.{field}", value)
+
+    with pytest.raises(InvalidRequestError) as caught:
+        sign_request(message)
+
+    assert caught.value.field == f"claim.token_transfer.{field}"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("token", "0x" + "99" * 20), ("recipient", "0x" + "99" * 20), ("amount", "1")]
+)
+def test_the_digest_covers_a_token_transfer(field: str, value: str) -> None:
+    message = wire.sign_message("key", policies.TOKEN_TRANSFER)
+    before = sign_request(message).request_digest
+
+    put(message, f"claim.token_transfer.{field}", value)
+
+    assert sign_request(message).request_digest != before
+
+
+def _choice(**changes: str) -> signer_pb2.ChooseAccountRequest:
+    request = signer_pb2.ChooseAccountRequest(
+        wallet="main", chain="eip155:1", token_in="0x" + "AB" * 20, amount_in="7"
+    )
+    for name, value in changes.items():
+        setattr(request, name, value)
+    return request
+
+
+def test_a_choice_arrives_as_it_was_sent() -> None:
+    request = choice_request(_choice())
+
+    assert (request.wallet, request.chain) == ("main", "eip155:1")
+    assert (request.given.token, request.given.amount) == ("0x" + "ab" * 20, 7)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("wallet", ""),
+        ("wallet", "Main"),
+        ("wallet", "m" * 41),
+        ("chain", ""),
+        ("chain", "ethereum"),
+        ("chain", "solana:EtWTRABZaYq6iMfeYKouRu166VU2xqa1"),
+        ("token_in", ""),
+        ("token_in", "native"),
+        ("amount_in", ""),
+        ("amount_in", "0"),
+        ("amount_in", "1.5"),
+        ("amount_in", str(2**256)),
+    ],
+)
+def test_a_malformed_choice_is_named(field: str, value: str) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        choice_request(_choice(**{field: value}))
+
+    assert caught.value.field == field
+    assert "allowed" in caught.value.problem
 
 
 def test_unknown_fields_are_refused_at_any_depth() -> None:
