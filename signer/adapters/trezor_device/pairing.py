@@ -40,7 +40,7 @@ _TO_DO = {
     "pin_device": "enter the PIN on the device",
 }
 
-NO_FILE = "the settings name no file for the credential of this Trezor: set credentials_file, then pair"
+NO_FILE = "this Trezor's [[trezors]] table names no file for its credential: set credentials, then pair"
 NEEDS_NONE = "this Trezor needs no pairing: it speaks the older protocol and trusts whoever holds the cable"
 NO_CODE_ENTRY = "this Trezor offers no pairing by a code: update it in Trezor Suite (Settings, Firmware)"
 WRONG_CODE = (

@@ -229,7 +229,7 @@ def test_pairing_again_replaces_the_credential_of_this_device_and_of_no_other(tm
 def test_a_file_that_cannot_be_used_is_named_before_a_person_is_asked(desk: _Desk) -> None:
     desk.file.write_text("[]")
     desk.file.chmod(0o644)
-    for file, text in (None, "credentials_file"), (desk.file / "in" / "it", "in/it"), (desk.file, "0600"):
+    for file, text in (None, "set credentials"), (desk.file / "in" / "it", "in/it"), (desk.file, "0600"):
         with pytest.raises(ConfigurationError, match=text):
             replace(desk, settings=replace(desk.settings, credentials_file=file)).pair()
 
