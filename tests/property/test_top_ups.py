@@ -1,4 +1,4 @@
-"""Whatever a compromised trader asks as a top-up: what is approved goes to the listed account, with a person."""
+"""Whatever a compromised trader asks as a top-up: what is approved goes where it is listed, with a person."""
 
 from dataclasses import replace
 
@@ -25,10 +25,10 @@ transfers = st.one_of(
 tails = st.sampled_from((b"", b"", b"", b"\0", bytes(64)))
 
 
-@given(transfers, transfers, tails, st.booleans())
+@given(asked=transfers, claimed=transfers, tail=tails, attended=st.booleans())
 @settings(max_examples=400)
 def test_what_is_approved_is_a_listed_top_up(
-    asked: Action, claimed: Action, tail: bytes, *, attended: bool
+    *, asked: Action, claimed: Action, tail: bytes, attended: bool
 ) -> None:
     judged = proposal(asked)
     payload = replace(judged.payload, data=judged.payload.data + tail)
