@@ -340,12 +340,14 @@ class FakeSigner:
         return kind(f"signer: {reason}", reason=reason, instead=self._instead(wallet, belief))
 
     def _instead(self, wallet: WalletId, belief: Belief | None) -> Instead | None:
+        """As the signer does, it names only who comes later in the wallet."""
         amount = 0 if belief is None or isinstance(belief, TransferBelief) else _amount_of(belief)
         group = self.listed[wallet].group
         choices = [
             self._choice(one.wallet, amount) for one in self.listed.values() if group and one.group == group
         ]
-        ready = [one for one in choices if one.max_amount_in > 0 and one.wallet != wallet]
+        order = [one.wallet for one in choices]
+        ready = [one for one in choices[order.index(wallet) + 1 :] if one.max_amount_in > 0] if order else []
         return Instead(wallet=ready[0].wallet, max_amount_in=ready[0].max_amount_in) if ready else None
 
     def _take_nonce(self, wallet: WalletId) -> int:

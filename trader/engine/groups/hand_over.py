@@ -9,10 +9,11 @@ import uuid
 from trader.domain.errors import SignerHeldUpError
 from trader.domain.ids import OrderId
 from trader.domain.orders import Order, OrderKind
-from trader.engine.attended.give_up import STOPPED, was_signed, withdraw_expired
+from trader.engine.attended.give_up import NOTHING_SIGNED, STOPPED, was_signed, withdraw_expired
 from trader.engine.beliefs import words
 from trader.engine.desk import Desk
 from trader.engine.groups.choose import pick_account
+from trader.portfolio.choosing import Pick
 from trader.ports.order_store import Claim, NewOrder
 from trader.ports.signer import Refused
 
@@ -26,8 +27,11 @@ TOO_MUCH = frozenset(
 
 
 async def cannot_sign(desk: Desk, claim: Claim, error: SignerHeldUpError) -> Order | None:
-    """What becomes of the order when its account cannot sign now; None when it waits on."""
-    if error.instead is not None and error.reason not in STOPPED:
+    """What becomes of the order when its account cannot sign now; None when it waits on.
+
+    The signer names an account that comes later in the wallet; whether another one takes it, the choice says.
+    """
+    if (error.instead is not None or error.reason in NOTHING_SIGNED) and error.reason not in STOPPED:
         ended = await _elsewhere(desk, claim, f"{CANNOT_SIGN}: {error.reason}")
         if ended is not None:
             return ended
@@ -44,11 +48,7 @@ async def too_much(desk: Desk, claim: Claim, refused: Refused) -> Order | None:
 async def hand_over(desk: Desk, claim: Claim, why: str) -> Order | None:
     """End the claimed swap, of which nothing was signed, and open the next one; None when nobody takes it."""
     order, now = claim.order, desk.clock.now()
-    group = None if order.wallet_group is None else desk.groups.get(order.wallet_group)
-    if group is None or order.kind is not OrderKind.SWAP or now >= order.expires_at:
-        return None
-    tried = {one.wallet for one in await desk.store.line_of(order.id)}
-    pick = await pick_account(desk, group, order.asset_in, order.amount_in, without=tried)
+    pick = await _pick(desk, order, order.id) if order.kind is OrderKind.SWAP else None
     if pick is None:
         return None
     following = NewOrder(
@@ -76,10 +76,21 @@ async def _elsewhere(desk: Desk, claim: Claim, why: str) -> Order | None:
     order = claim.order
     if order.wallet_group is None or await was_signed(desk, order):
         return None
-    if order.kind is OrderKind.APPROVAL:
-        # Whether another account takes the trade is the swap's question: it is woken by this end.
-        return await desk.store.deny(claim, why, desk.clock.now())
-    return await hand_over(desk, claim, why)
+    if order.kind is OrderKind.SWAP:
+        return await hand_over(desk, claim, why)
+    if order.parent is None or await _pick(desk, order, order.parent) is None:
+        return None
+    # An approval only ends: its swap is woken by that, and goes on elsewhere.
+    return await desk.store.deny(claim, why, desk.clock.now())
+
+
+async def _pick(desk: Desk, order: Order, swap: OrderId) -> Pick | None:
+    """The account that would take the swap, of those that were not asked for it yet."""
+    group = None if order.wallet_group is None else desk.groups.get(order.wallet_group)
+    if group is None or desk.clock.now() >= order.expires_at:
+        return None
+    tried = {one.wallet for one in await desk.store.line_of(swap)}
+    return await pick_account(desk, group, order.asset_in, order.amount_in, without=tried)
 
 
 def following_id(order: OrderId) -> OrderId:
