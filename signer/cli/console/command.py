@@ -80,7 +80,8 @@ class _Session:
 
     async def _type(self) -> None:
         while True:
-            state, what = pressed(self._state, await self._terminal.keys.get())
+            key = await self._terminal.keys.get()
+            state, what = pressed(self._state, key)
             if isinstance(what, Quit):
                 return
             self._become(state)
