@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 
-from signer.domain.time import UnixMs
+from signer.domain.time import MS_PER_S, UnixMs
 from signer.ports.clock import Clock
 from signer.ports.device import DeviceStatus
 from signer.service.accounts import Accounts, AccountView
@@ -16,8 +16,8 @@ from signer.service.approvals.looks import DeviceLooks, heard
 from signer.service.clients import Client, Role
 
 METHOD = "WatchApprovals"
-_AT_LEAST_EVERY_S = 5.0
-_NOT_MORE_OFTEN_THAN_S = 0.05
+_AT_LEAST_EVERY_MS = 5_000
+_NOT_MORE_OFTEN_THAN_MS = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +47,8 @@ class WatchApprovals:
             while True:
                 changed.clear()
                 yield self._picture()
-                await asyncio.sleep(_NOT_MORE_OFTEN_THAN_S)
-                await heard(changed, within_s=_AT_LEAST_EVERY_S - _NOT_MORE_OFTEN_THAN_S)
+                await asyncio.sleep(_NOT_MORE_OFTEN_THAN_MS / MS_PER_S)
+                await heard(changed, within_s=(_AT_LEAST_EVERY_MS - _NOT_MORE_OFTEN_THAN_MS) / MS_PER_S)
 
     def _picture(self) -> Picture:
         waiting = self._approvals.waiting()

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from signer.domain.accounts import AccountId
 from signer.domain.reasons import FailReason
+from signer.domain.time import MS_PER_S
 from signer.ports.device import DeviceStatus
 from signer.ports.events import EventLog
 from signer.ports.key_backend import AttendedBackend
@@ -15,9 +16,9 @@ from signer.service.approvals.approvals import Approvals
 UNKNOWN = "unknown"
 """State of a device that has not been looked at, or does not answer."""
 
-_AGAIN_AFTER_S = 5.0
-_NOT_MORE_OFTEN_THAN_S = 0.5
-_ANSWERS_WITHIN_S = 6.0
+_AGAIN_AFTER_S = 5
+_NOT_MORE_OFTEN_THAN_MS = 500
+_ANSWERS_WITHIN_S = 6
 
 
 class DeviceLooks:
@@ -70,7 +71,7 @@ class DeviceLooks:
             while True:
                 bell.clear()
                 self._keep(await self._look(backend, account))
-                await asyncio.sleep(_NOT_MORE_OFTEN_THAN_S)
+                await asyncio.sleep(_NOT_MORE_OFTEN_THAN_MS / MS_PER_S)
                 await heard(bell, within_s=_AGAIN_AFTER_S)
 
     async def _look(self, backend: AttendedBackend, account: AccountId) -> DeviceStatus:
