@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import sys
 from pathlib import Path
 
 from signer.adapters.policy_signature_file import PolicySignatureFile
@@ -52,7 +53,12 @@ def add_to(actions: Subparsers) -> None:
 def _run(arguments: Arguments) -> int:
     path: Path = arguments.file
     statement, guardian = statement_to_sign(path), _guardian(arguments)
-    signed = asyncio.run(_sign(arguments, statement, guardian))
+    try:
+        signed = asyncio.run(_sign(arguments, statement, guardian))
+    except KeyboardInterrupt:
+        # Other commands may end so and be done; a script must not go on as if there were a signature.
+        print("airlock-signer: given up; nothing was signed", file=sys.stderr)
+        return ExitCode.REFUSED
     beside = PolicySignatureFile(path)
     beside.write(signed)
     print(f"{beside.name}: signed by {signed.signer}")

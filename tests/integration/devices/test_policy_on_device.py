@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -58,7 +60,8 @@ class Desk:
     def shown(self) -> list[str]:
         """Every text that was ever on its screens."""
         texts: list[str] = []
-        for line in self._double.log().splitlines():
+        whole, _, _ = self._double.log().rpartition("\n")
+        for line in whole.splitlines():
             said = json.loads(line)
             texts += said.get("screens", said.get("shown", ()))
         return texts
@@ -161,6 +164,30 @@ async def test_without_a_confirmation_there_is_no_signature_and_the_command_says
         assert "rejected" in rejected.err
         assert unsigned
         assert host.signature.exists()
+
+
+async def test_ctrl_c_takes_the_statement_off_the_screen_and_is_no_success(host: Host) -> None:
+    host.policy.write_text(with_serial(5, wire.POLICY))
+    async with desk(LEDGER, host.folder, "ignore") as device:
+        sign: Command = ("policy", "sign", host.policy, *device.options())
+        async with Child([PROGRAM, *map(str, sign)], log=host.folder / "sign.log") as command:
+
+            async def shown() -> bool:
+                assert command.returncode is None, command.log()
+                return device.shown() != []
+
+            await until(shown, what="the statement is shown")
+            os.kill(command.pid, signal.SIGINT)
+            code = await command.wait()
+        unsigned = not host.signature.exists()
+        again = await host.run(*sign)
+
+    assert code == ExitCode.REFUSED
+    said = (host.folder / "sign.log").read_text()
+    assert "nothing was signed" in said
+    assert "Traceback" not in said
+    assert unsigned
+    assert again.code == ExitCode.OK
 
 
 async def test_a_device_of_the_settings_is_named_and_its_guardian_is_theirs(host: Host) -> None:
