@@ -13,6 +13,7 @@ from signer.domain.reasons import DenyReason, FailReason
 from signer.domain.records import TransactionRecord
 from signer.domain.requests import EvaluateRequest
 from signer.domain.wallets import AmountRange, Condition, Hours, NextAccount
+from signer.ports.ledger import LimitUse
 from signer.service.clients import NotGrantedError
 from signer.service.wallets.choose_account import ChoiceRequest, Choices
 from signer.service.wallets.outlook import Choice, Given
@@ -297,6 +298,29 @@ async def test_a_key_in_trouble_names_the_next_and_common_trouble_nobody(
         assert (type(error), error.reason, str(error)) == (type(trouble), trouble.reason, str(trouble))
         assert (error.next_account is not None) is named
         assert trouble.next_account is None
+
+
+async def test_trouble_while_the_next_is_looked_for_hides_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*_: object) -> tuple[LimitUse, ...]:
+        raise UnavailableError(FailReason.LEDGER_UNAVAILABLE, "the disk is full")
+
+    async with wallet_world() as world:
+        await world.services.pause(ADMIN, HOT, "drill")
+        monkeypatch.setattr(world.ledger, "usage", away)
+
+        error = await _error(world, HOT)
+
+        assert (error.reason, error.next_account) == (FailReason.ACCOUNT_PAUSED, None)
+
+
+async def test_a_wrap_names_nobody_when_nobody_is_ready() -> None:
+    async with wallet_world(conditions={WARM: LATER}) as world:
+        await world.services.pause(ADMIN, HOT, "drill")
+        world.desk.problem = GONE
+
+        error = await _error(world, HOT, WethDeposit(token=WETH, amount_wei=5))
+
+        assert error.next_account is None
 
 
 async def test_a_client_hears_only_of_accounts_that_it_may_use() -> None:
