@@ -3,14 +3,13 @@
 Prints its tables for signer.toml; with --write it appends them. Nothing is written that was not confirmed.
 """
 
-import asyncio
 from pathlib import Path
 
 from signer.adapters.device.address_reader import FoundKey
 from signer.cli.accounts.tables import NewAccount, tables_of
 from signer.cli.accounts.write import append
 from signer.cli.command import Arguments, Subparsers
-from signer.cli.devices.dialog import compare, tell
+from signer.cli.devices.dialog import attended, compare, tell
 from signer.cli.devices.paths import add_path
 from signer.cli.devices.which import Chosen, add_which, chosen, reader_of
 from signer.cli.exit_codes import ExitCode
@@ -42,7 +41,7 @@ def _run(arguments: Arguments) -> int:
     if arguments.write and settings is None:
         raise ConfigurationError("--write: needs --settings FILE, the file to append to")
     which = _device(arguments)
-    found = asyncio.run(_confirmed(which, arguments))
+    found = attended(_confirmed(which, arguments))
     text = tables_of(_account(which, found, arguments))
     if settings is None or not arguments.write:
         print(text, end="")

@@ -1,11 +1,10 @@
 """`airlock-signer devices address`: which account is at a path, compared on the device if wanted."""
 
-import asyncio
 import json
 
 from signer.adapters.device.address_reader import FoundKey
 from signer.cli.command import Arguments, Subparsers
-from signer.cli.devices.dialog import compare
+from signer.cli.devices.dialog import attended, compare
 from signer.cli.devices.paths import add_path, chain_of_path
 from signer.cli.devices.which import Chosen, add_which, chosen, reader_of
 from signer.cli.exit_codes import ExitCode
@@ -25,7 +24,7 @@ def add_to(actions: Subparsers) -> None:
 def _run(arguments: Arguments) -> int:
     path: str = arguments.path
     on: ChainName = arguments.chain or chain_of_path(path)
-    found = asyncio.run(_read(chosen(arguments), on, path, shown=arguments.show))
+    found = attended(_read(chosen(arguments), on, path, shown=arguments.show))
     if arguments.json:
         seen = {"account": found.account, "address": found.shown, "path": path, "confirmed": arguments.show}
         root = {} if found.fingerprint is None else {"fingerprint": found.fingerprint.hex()}

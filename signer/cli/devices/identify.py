@@ -1,10 +1,8 @@
 """`airlock-signer devices identify`: makes a device show something harmless, to tell it from another."""
 
-import asyncio
-
 from signer.adapters.device.address_reader import AddressReader, FoundKey
 from signer.cli.command import Arguments, Subparsers
-from signer.cli.devices.dialog import tell, watch
+from signer.cli.devices.dialog import attended, tell, watch
 from signer.cli.devices.paths import ETHEREUM, SOLANA, first_path
 from signer.cli.devices.which import Chosen, add_which, chosen, reader_of
 from signer.cli.exit_codes import ExitCode
@@ -21,7 +19,7 @@ def add_to(actions: Subparsers) -> None:
 
 def _run(arguments: Arguments) -> int:
     which = chosen(arguments)
-    found = asyncio.run(_identify(which))
+    found = attended(_identify(which))
     print(f"{which.known or which.kind}: {which.where} is the device that showed {found.shown}")
     return ExitCode.OK
 

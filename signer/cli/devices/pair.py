@@ -6,7 +6,7 @@ from pathlib import Path
 from signer.adapters.trezor_device.device import TrezorDevice
 from signer.adapters.trezor_device.pairing import pair
 from signer.cli.command import Arguments, Subparsers
-from signer.cli.devices.dialog import tell
+from signer.cli.devices.dialog import may_be_given_up, tell
 from signer.cli.devices.which import add_which, chosen
 from signer.cli.exit_codes import ExitCode
 from signer.domain.errors import ConfigurationError
@@ -29,14 +29,15 @@ def _run(arguments: Arguments) -> int:
     which = chosen(arguments)
     if not isinstance(which.device, TrezorDevice):
         raise ConfigurationError(f"{which.where}: a Ledger needs no pairing")
-    paired = pair(
-        which.device,
-        ask_code=_ask_code,
-        host_name=socket.gethostname(),
-        app_name="airlock-signer",
-        autoconnect=not arguments.ask_each_time,
-        tell=tell,
-    )
+    with may_be_given_up():
+        paired = pair(
+            which.device,
+            ask_code=_ask_code,
+            host_name=socket.gethostname(),
+            app_name="airlock-signer",
+            autoconnect=not arguments.ask_each_time,
+            tell=tell,
+        )
     again = "it will not ask again" if paired.autoconnect else "it asks once after each of its restarts"
     print(f"{which.where}: {paired.model} is paired, {again}; its credential is in {paired.credentials_file}")
     if which.known is None:

@@ -5,6 +5,7 @@ import io
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -166,6 +167,26 @@ def at_a_terminal(*arguments: str, asks: str, types: Callable[[], str], folder: 
         process.kill()
         process.wait()
         os.close(ours)
+
+
+def interrupted(*arguments: str, once: Callable[[], bool], folder: Path) -> tuple[int, str]:
+    """Run a command as a program, press Control-C when `once` is so; its code and its stderr."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "signer", *arguments],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=folder, env=_ENVIRONMENT,
+    )  # fmt: skip
+    try:
+        give_up_at = time.monotonic() + _PATIENCE_S
+        while not once():
+            assert time.monotonic() < give_up_at
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=_PATIENCE_S)
+        return process.returncode, said
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def _until(terminal: int, so: Callable[[str], bool]) -> str:

@@ -15,6 +15,7 @@ from tests.integration.devices.device_program import (
     a_ledger,
     a_trezor,
     command,
+    interrupted,
     program,
     settings,
 )
@@ -114,6 +115,21 @@ def test_nothing_is_written_that_a_person_did_not_confirm(tmp_path: Path, kind: 
 
     assert (ended.returncode, ended.stdout) == (5, "")
     assert "rejected" in ended.stderr
+    assert file.read_bytes() == before
+
+
+def test_control_c_writes_nothing_is_no_success_and_ends_the_dialog_on_the_device(tmp_path: Path) -> None:
+    file = settings(tmp_path)
+    before = file.read_bytes()
+    with a_ledger(IGNORE) as (ledger, where):
+        code, said = interrupted(
+            "accounts", "add", "--ledger", where, "--path", EVM_PATH, "--chain", "eip155:1",
+            "--wallet", "large", "--settings", "signer.toml", "--write",
+            once=lambda: ledger.review is not None, folder=tmp_path,
+        )  # fmt: skip
+
+        assert (code, ledger.review) == (5, None)
+    assert "given up at the terminal" in said
     assert file.read_bytes() == before
 
 
