@@ -41,9 +41,9 @@ class Screen:
 class DeviceStatus:
     """A device as it is now.
 
-    `state` is "gone", "idle", "reviewing" or "draining". `reason` and `message` say why it takes no request
-    now and what to do; None and empty when it is `ready`. `detail` is for people: model, firmware,
-    application.
+    `state` is "gone", "idle", "reviewing" or "draining", or "unknown" of one that was not looked at. `reason`
+    and `message` say why it takes no request now and what to do; None and empty when it is `ready`.
+    `detail` is for people: model, firmware, application.
     """
 
     name: str
