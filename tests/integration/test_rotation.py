@@ -36,7 +36,7 @@ from tests.testbed.accounts import LIQUIDITY_PROVIDER, dev_account
 from tests.testbed.anvil import Anvil
 from tests.testbed.packages import Json
 from tests.testbed.rpc_proxy import Lie, RpcProxy
-from tests.testbed.signer_program import GWEI
+from tests.testbed.signer_program import GWEI, PolicyFigures
 from tests.testbed.uniswap import ETHER, World
 
 DUST_WEI = 10**14
@@ -556,3 +556,23 @@ async def test_beginning_again_is_the_same_rotation_and_may_make_it_urgent(rig: 
 
     (rotation,) = await rig.ledger.rotations()
     assert (rotation.state, rotation.emergency) == (RotationState.OPEN, True)
+
+
+async def test_a_drain_that_a_used_up_fee_cap_holds_up_says_so(anvil: Anvil, world: World) -> None:
+    day_wei = 60_000 * 20 * GWEI  # what the trader's transaction may cost, and until that is final, costs
+    lowered = (f'per_transaction_wei = "{25 * 10**15}"', f'per_transaction_wei = "{day_wei}"')
+    figures = PolicyFigures(fee_per_day_wei=day_wei)
+    async with rotation_rig(anvil, world, figures=figures, policy_changes=[lowered]) as rig:
+        await rig.fund()
+        at_the_cap = await _signed(rig, "at-the-cap")
+        await _broadcast(rig, at_the_cap)
+        await rig.anvil.receipt(at_the_cap.signed.hash if at_the_cap.signed else "")
+        await rig.begin()
+        await rig.turn()
+        denied = await rig.rotate(RotationStep.STATUS)
+        with pytest.raises(PreconditionError, match="FEE_CAP_EXCEEDED"):
+            await rig.rotate(RotationStep.FINISH)
+
+    assert denied.progress[-1].startswith(
+        f"which is denied now (FEE_CAP_EXCEEDED): rolling_86400_s allows {day_wei} wei, it would be"
+    )

@@ -15,6 +15,7 @@ from signer.decode.evm.decoder import decode_drain
 from signer.decode.evm.erc20 import approve_call, transfer_call
 from signer.domain.accounts import AccountId, Address, address_of
 from signer.domain.actions import DrainAction, Erc20Approve, Erc20Transfer, NativeTransfer
+from signer.domain.budget import excesses
 from signer.domain.decisions import Decision, Denied
 from signer.domain.errors import PreconditionError, SignerError, UnavailableError
 from signer.domain.records import TransactionRecord
@@ -28,6 +29,7 @@ from signer.policy.draining import (
     decide_drain_cancellation,
     decide_drain_replacement,
 )
+from signer.policy.excess import excess_violations
 from signer.policy.model import Policy
 from signer.policy.replacement import cancellation_of, replacement_of
 from signer.ports.clock import Clock
@@ -76,6 +78,19 @@ class Drain:
         policy = policy_of(self._policies.current, rotation)
         position = await self._positions.read(rotation, policy)
         return position, plan(position, policy.successor)
+
+    async def denial(self, rotation: Rotation, step: Step) -> Denied | None:
+        """Why this step would not be signed now: by the policy, or by what its rolling limits have left."""
+        if not isinstance(step, Send | Replace):
+            return None
+        account, payload = _what(rotation, step)
+        decision = _decision(self._policies.current, rotation, step, payload)
+        if isinstance(decision, Denied):
+            return decision
+        uses = await self._ledger.usage(account, decision.limits, self._clock.now())
+        used = {(use.limit.resource, use.limit.window_s): use.used for use in uses}
+        found = excesses(decision.limits, decision.charges, used)
+        return Denied(violations=excess_violations(found), trace=decision.trace) if found else None
 
     async def turn(self, rotation: Rotation) -> None:
         """Do every step that can be done now. Raises SignerError.

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from signer.domain.accounts import AccountId
+from signer.domain.decisions import Denied
 from signer.domain.rotation import Rotation, RotationState
 from signer.service.rotation.plan import Broadcast, Position, Replace, Send, Step, Swept, Wait
 
@@ -19,12 +20,16 @@ class RotationReport:
 
 
 def report(
-    rotation: Rotation, position: Position | None, step: Step | None, held: str = ""
+    rotation: Rotation,
+    position: Position | None,
+    step: Step | None,
+    denial: Denied | None = None,
+    held: str = "",
 ) -> RotationReport:
-    """Report on a rotation; position and step of one that is open."""
+    """Report on a rotation; position, step and why that would be denied of one that is open."""
     return RotationReport(
         new_account=rotation.new,
-        progress=tuple(_lines(rotation, position, step, held)),
+        progress=(*_lines(rotation, position, step, held), *_denied(denial)),
         finished=rotation.state is RotationState.FINISHED,
         swept=isinstance(step, Swept) or rotation.state is RotationState.FINISHED,
     )
@@ -56,6 +61,14 @@ def _lines(rotation: Rotation, position: Position | None, step: Step | None, hel
         yield f"{left.amount} base units of {left.token} are left{' (dust)' if left.dust else ''}"
     yield f"{position.native_wei} wei of the native coin are left"
     yield _next(step)
+
+
+def _denied(denial: Denied | None) -> Iterator[str]:
+    for found in () if denial is None else denial.violations:
+        yield (
+            f"which is denied now ({found.reason}): {found.rule} allows {found.limit} {found.unit}, "
+            f"it would be {found.actual}; the drain goes on when the window or the policy moves"
+        )
 
 
 def _next(step: Step) -> str:

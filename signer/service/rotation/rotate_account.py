@@ -136,14 +136,15 @@ class RotateAccount:
         if rotation.state is not RotationState.OPEN:
             return report(rotation, None, None)
         position, step = await self._drain.look(rotation)
-        return report(rotation, position, step, held=self._accounts.view(rotation.old).reason)
+        denial = await self._drain.denial(rotation, step)
+        return report(rotation, position, step, denial, held=self._accounts.view(rotation.old).reason)
 
     async def _finish(self, client: Client, rotation: Rotation) -> RotationReport:
         if rotation.state is not RotationState.OPEN:
             return report(rotation, None, None)
         position, step = await self._drain.look(rotation)
         if not isinstance(step, Swept):
-            unfinished = report(rotation, position, step)
+            unfinished = report(rotation, position, step, await self._drain.denial(rotation, step))
             raise PreconditionError(
                 FailReason.ROTATION_NOT_POSSIBLE,
                 f"{rotation.old} is not empty: {'; '.join(unfinished.progress)}",
