@@ -69,6 +69,17 @@ class Client:
         )
         return await self.asker.stub.CancelTransaction(request, timeout=TIMEOUT_S)
 
+    async def until_allowed(self) -> None:
+        """Wait until the signer sees the price of before again: it believes a block for a moment."""
+
+        async def allowed() -> bool:
+            request = swap(self.scene.signer, "evaluated")
+            asked = pb.EvaluateRequest(account=request.account, evm=request.transaction, claim=request.claim)
+            verdict = (await self.asker.stub.Evaluate(asked, timeout=TIMEOUT_S)).verdict
+            return verdict == pb.EvaluateResponse.VERDICT_APPROVED
+
+        await until(allowed, what="the swap is allowed again")
+
     async def follow(self) -> None:
         async for each in self.asker.stub.WatchTransactions(pb.WatchTransactionsRequest()):
             self.heard.append(each)
@@ -163,6 +174,7 @@ async def test_a_signature_over_a_price_that_is_gone_is_destroyed(scene: DeviceS
         assert await one.refused(signing) == (grpc.StatusCode.PERMISSION_DENIED, ["SLIPPAGE_TOO_HIGH"])
         assert await one.slot(transaction_id) == types.SLOT_STATE_RELEASED
         await mover.move(100)
+        await one.until_allowed()
 
 
 @pytest.mark.asyncio(loop_scope="session")
