@@ -16,6 +16,7 @@ from signer.api.use_cases import AdminUseCases, SignerUseCases
 from signer.app import _admin_use_cases, _signer_use_cases
 from signer.domain.transactions import ClientName
 from signer.ports.audit import AuditReport
+from signer.ports.key_backend import KeyBackend
 from signer.service.clients import Client, Role
 from signer.service.verify_audit import VerifyAudit
 from tests.fakes.signer_world import ACCOUNT, METHODS, ListLog, SignerWorld, signer_world
@@ -74,6 +75,8 @@ async def edge_rig(
     *,
     listen: str = "127.0.0.1:0",
     max_in_flight: int = 64,
+    max_watchers: int = 64,
+    keys: KeyBackend | None = None,
     admin_listener: bool = False,
     reflection: bool = False,
     unix_socket: Path | None = None,
@@ -90,7 +93,7 @@ async def edge_rig(
         return AuditReport(records=3, head_hash="ab" * 32, problem="")
 
     async with AsyncExitStack() as stack:
-        world = await stack.enter_async_context(signer_world())
+        world = await stack.enter_async_context(signer_world(keys=keys))
         tls = ServerTls(files, revocations=revocations, log=log)
         admin_use_cases: AdminUseCases = _admin_use_cases(world.services, VerifyAudit(verify=whole))
         listening = await stack.enter_async_context(
@@ -101,6 +104,7 @@ async def edge_rig(
                     unsafe_plaintext_unix_socket=unix_socket,
                     reflection=reflection,
                     max_in_flight=max_in_flight,
+                    max_watchers=max_watchers,
                     drain_timeout_s=1,
                 ),
                 signer=shape(_signer_use_cases(world.services)),

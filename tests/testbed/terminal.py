@@ -106,14 +106,6 @@ class Terminal:
             self._process.pid, signal.SIGWINCH
         )  # the terminal is not the session's own, so nobody tells it
 
-    def stop(self) -> None:
-        """SIGSTOP: the program does not read what is written to it."""
-        os.kill(self._process.pid, signal.SIGSTOP)
-
-    def mode(self) -> list[object]:
-        """The terminal's settings (termios)."""
-        return list(termios.tcgetattr(self._master))
-
     async def until(self, shows: str | Callable[[str], bool], *, timeout_s: float = 60) -> str:
         """The screen, once it shows a text or satisfies a condition. Raises with the screen otherwise."""
 

@@ -75,6 +75,19 @@ def test_what_the_device_will_show_is_whole_at_every_usual_size(size: tuple[int,
         assert f"\n{label} " in text
 
 
+def test_eighty_by_twenty_four_is_enough_for_the_longest_review_of_a_ledger() -> None:
+    approval = swap_before_a_person()
+    to = approval.device_screens[1]
+    for title in ("From", "Max fees", "Network"):
+        approval.device_screens.add(title=title, text=to.text)
+
+    text = drawn(showing(approval, queued()), SMALL)
+
+    for label in ("does", "pays", "gets", "price", "slippage", "fee", "after", " 1 Blind", " 7 Network"):
+        assert f"\n{label}" in text
+    assert HASH in digits(text)
+
+
 def test_a_hash_stands_in_two_lines_of_eight_groups() -> None:
     lines = drawn(showing(), SMALL).split("\n")
     at = next(number for number, line in enumerate(lines) if "Tx hash" in line)
