@@ -46,6 +46,20 @@ class Client:
 
     async def swap(self, account: str, amount: int) -> Signing:
         """Quote, and ask for the signature; it is on its way when this returns."""
+        return asyncio.ensure_future(self._signed(await self._swap(account, amount)))
+
+    async def until_allowed(self, account: str, amount: int) -> None:
+        """Wait until the signer would sign such a swap: it believes a block for a moment."""
+
+        async def allowed() -> bool:
+            request = await self._swap(account, amount)
+            asked = pb.EvaluateRequest(account=account, evm=request.transaction, claim=request.claim)
+            verdict = (await self.stub.Evaluate(asked, timeout=TIMEOUT_S)).verdict
+            return verdict == pb.EvaluateResponse.VERDICT_APPROVED
+
+        await until(allowed, what="such a swap is allowed")
+
+    async def _swap(self, account: str, amount: int) -> pb.SignEvmTransactionRequest:
         quoted = await self._quote(amount)
         minimum_out = quoted * (BPS - SLIPPAGE_BPS) // BPS
         now_ms, path = time.time_ns() // 1_000_000, (self.world.usdx, self.world.abc)
@@ -60,13 +74,14 @@ class Client:
         data = calldata.swap_exact_tokens_for_tokens(
             amount, minimum_out, path, address_of(account), now_ms // 1_000 + DEADLINE_S
         )
-        return self._ask(account, self.world.v2_router, data, types.Claim(swap=claim))
+        return self._request(account, self.world.v2_router, data, types.Claim(swap=claim))
 
     def approve(self, account: str, amount: int) -> Signing:
         """Ask for an allowance of USDX to the router."""
         claim = types.ApproveClaim(token=self.world.usdx, spender=self.world.v2_router, amount=str(amount))
         data = calldata.approve(self.world.v2_router, amount)
-        return self._ask(account, self.world.usdx, data, types.Claim(approve=claim))
+        request = self._request(account, self.world.usdx, data, types.Claim(approve=claim))
+        return asyncio.ensure_future(self._signed(request))
 
     async def settled(self, signing: Signing) -> str:
         """Broadcast what was signed; its hash, once a block has it and it did not revert."""
@@ -93,8 +108,10 @@ class Client:
         assert isinstance(amounts, tuple | list)
         return int(amounts[-1])
 
-    def _ask(self, account: str, to: str, data: bytes, claim: types.Claim) -> Signing:
-        request = pb.SignEvmTransactionRequest(
+    def _request(
+        self, account: str, to: str, data: bytes, claim: types.Claim
+    ) -> pb.SignEvmTransactionRequest:
+        return pb.SignEvmTransactionRequest(
             idempotency_key=f"demo-hardware-{next(self._numbers):06d}",
             account=account,
             transaction=types.EvmTransaction(
@@ -107,7 +124,6 @@ class Client:
             ),
             claim=claim,
         )
-        return asyncio.ensure_future(self._signed(request))
 
     async def _signed(self, request: pb.SignEvmTransactionRequest) -> pb.SignEvmTransactionResponse:
         return await self.stub.SignEvmTransaction(request, timeout=TIMEOUT_S)

@@ -188,6 +188,7 @@ async def _too_late(stage: Stage) -> None:
     stage.seen.destroyed_too_late = wire.reasons(await refused(signing))
     stage.tell(f"the signature was destroyed; the client hears {stage.seen.destroyed_too_late}")
     await mover.move(100)
+    await stage.client.until_allowed(stage.device_account, LARGE)
 
 
 async def _unplugged(stage: Stage) -> None:
