@@ -171,10 +171,13 @@ def at_a_terminal(*arguments: str, asks: str, types: Callable[[], str], folder: 
 
 def interrupted(*arguments: str, once: Callable[[], bool], folder: Path) -> tuple[int, str]:
     """Run a command as a program, press Control-C when `once` is so; its code and its stderr."""
+    # A shell lets what it runs in the background ignore Control-C, and the program would inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [sys.executable, "-m", "signer", *arguments],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=folder, env=_ENVIRONMENT,
     )  # fmt: skip
+    signal.signal(signal.SIGINT, before)
     try:
         give_up_at = time.monotonic() + _PATIENCE_S
         while not once():
