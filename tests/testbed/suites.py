@@ -1,7 +1,7 @@
 """`make test`: every suite, then the counts by folder. Refuses the network to unit and property tests.
 
 Unit and property tests run in a network namespace of their own, where the system allows one. Most of the
-others, which start chains, databases, Vaults and programs, is waiting; so five groups run side by side, and
+others, which start chains, databases, Vaults and programs, is waiting; so six groups run side by side, and
 what each prints comes when the groups before it have ended.
 """
 
@@ -24,6 +24,7 @@ from tests.testbed.processes import ROOT
 _CUT_OFF = ["unshare", "--map-root-user", "--net"]
 _NO_TESTS = 5  # pytest's exit code when a folder has none
 _VAULT_AND_DEVICES = ("tests/integration/vault", "tests/integration/devices")
+_CRASHES = ("*crash*",)  # of tests/integration: killed after every step, hundreds of lives
 _ROTATIONS = ("*vault*", "*rotat*", "*runbook*")  # of tests/e2e: half of its time
 
 
@@ -42,16 +43,11 @@ def main() -> int:
 
 def _groups() -> Sequence["Group"]:
     """Each test is in one of them."""
-    rotations = sorted(
-        {
-            str(file.relative_to(ROOT))
-            for glob in _ROTATIONS
-            for file in ROOT.glob(f"tests/e2e/test_{glob}.py")
-        }
-    )
+    rotations, crashes = _files("tests/e2e", _ROTATIONS), _files("tests/integration", _CRASHES)
     return (
         Group(prefix=_cut_off(), arguments=("tests/unit", "tests/property")),
-        Group(arguments=("tests/integration", *_without(_VAULT_AND_DEVICES), "tests/attack")),
+        Group(arguments=("tests/integration", *_without((*_VAULT_AND_DEVICES, *crashes)), "tests/attack")),
+        Group(arguments=crashes),
         Group(arguments=_VAULT_AND_DEVICES),
         Group(arguments=rotations),
         Group(arguments=("tests/e2e", *_without(rotations))),
@@ -64,6 +60,11 @@ class Group:
 
     arguments: Sequence[str]
     prefix: Sequence[str] = ()
+
+
+def _files(folder: str, globs: Sequence[str]) -> Sequence[str]:
+    found = {file for glob in globs for file in (ROOT / folder).glob(f"test_{glob}.py")}
+    return sorted(str(file.relative_to(ROOT)) for file in found)
 
 
 def _without(paths: Sequence[str]) -> Sequence[str]:
