@@ -4,6 +4,7 @@
 the same lines, whatever their figures.
 """
 
+import asyncio
 import contextlib
 import os
 import re
@@ -12,11 +13,12 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from protos.airlock.signer.v1 import signer_pb2 as pb
 from signer.mock.devices.ledger.apdu import Review
-from tests.e2e.asking import asking
+from tests.e2e.asking import asking, swap
 from tests.e2e.device_scene import DEVICE, DeviceScene
 from tests.e2e.scene import Ended, command_line
-from tests.e2e.test_device_signing import client
+from tests.e2e.test_device_signing import Client, Signing, client
 from tests.testbed.processes import ROOT, Child
 from tests.testbed.signer_program import PROGRAM, serving
 from tests.testbed.terminal import Terminal
@@ -57,11 +59,20 @@ async def console(
         yield terminal
 
 
+def ask(one: Client, key: str) -> Signing:
+    """As `one.ask`, with patience: it waits while a console starts on a slow machine."""
+
+    async def asked() -> pb.SignEvmTransactionResponse:
+        return await one.asker.stub.SignEvmTransaction(swap(one.scene.signer, key), timeout=120)
+
+    return asyncio.ensure_future(asked())
+
+
 async def test_a_pending_approval_is_shown_with_the_very_screens_of_the_device(
     scene: DeviceScene,
 ) -> None:
     async with client(scene) as one, console(scene) as terminal:
-        signing = one.ask("shown")
+        signing = ask(one, "shown")
         review = await scene.shown()
         await terminal.until(f"{DEVICE}      ledger is reviewing, 1 waiting (Ethereum 1.22.0)")
         text = await terminal.until(lambda text: _shows(text, review) and _is_as_captured(text))
@@ -81,9 +92,9 @@ async def test_a_pending_approval_is_shown_with_the_very_screens_of_the_device(
 
 async def test_a_key_dismisses_what_waits_and_the_next_one_comes(scene: DeviceScene) -> None:
     async with client(scene) as one, console(scene, "--no-bell") as terminal:
-        first = one.ask("to_be_dismissed")
+        first = ask(one, "to_be_dismissed")
         await scene.shown()
-        second = one.ask("behind_it")
+        second = ask(one, "behind_it")
         await terminal.until("WAITING FOR A PERSON: 2")
         terminal.press(UP + "d")
         await terminal.until("Why?")
@@ -111,7 +122,7 @@ async def test_a_key_dismisses_what_waits_and_the_next_one_comes(scene: DeviceSc
 
 async def test_a_key_pauses_everything_and_another_one_resumes_it(scene: DeviceScene) -> None:
     async with client(scene) as one, asking(scene.signer) as asker, console(scene) as terminal:
-        signing = one.ask("paused_by_key")
+        signing = ask(one, "paused_by_key")
         await scene.shown()
         await terminal.until("WAITING FOR A PERSON: 1")
         terminal.press(f"pdrill{ENTER}y")
@@ -128,7 +139,7 @@ async def test_a_key_pauses_everything_and_another_one_resumes_it(scene: DeviceS
 
 async def test_a_small_window_and_one_that_changes_its_size(scene: DeviceScene) -> None:
     async with client(scene) as one, console(scene, size=(80, 24), NO_COLOR="1") as terminal:
-        signing = one.ask("small")
+        signing = ask(one, "small")
         review = await scene.shown()
         small = await terminal.until(lambda text: _shows(text, review) and "q quit" in text)
         terminal.resize(*LARGE)
@@ -159,14 +170,13 @@ async def test_a_signer_that_goes_away_is_seen_and_comes_back_by_itself(
     assert "NOT CONNECTED" not in back
 
 
-@pytest.mark.parametrize("leave", ["q", "\x03"])
-async def test_the_terminal_is_left_as_it_was(scene: DeviceScene, leave: str) -> None:
+async def test_after_control_c_the_terminal_is_as_it_was(scene: DeviceScene) -> None:
     script = 'before=$(stty -a); "$@"; echo "ended with $?"; [ "$before" = "$(stty -a)" ] && echo the same'
     where = ("--address", f"127.0.0.1:{scene.signer.admin_port}", "--pki", str(scene.signer.pki))
     argv = ("sh", "-c", script, "sh", PROGRAM, "console", *where)
     async with Terminal.running(argv) as terminal:
         await terminal.until(" connected ")
-        terminal.press(leave)
+        terminal.press("\x03")
         text = await terminal.until("the same")
 
     assert "ended with 0" in text
