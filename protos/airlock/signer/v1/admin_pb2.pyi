@@ -605,7 +605,7 @@ class Device(google.protobuf.message.Message):
     kind: builtins.str
     """"ledger" or "trezor"."""
     state: builtins.str
-    """"gone", "idle", "reviewing" or "draining"."""
+    """"gone", "idle", "reviewing" or "draining"; "unknown" while it has not been looked at or does not answer."""
     ready: builtins.bool
     """Whether it would take a request now."""
     reason: builtins.str
