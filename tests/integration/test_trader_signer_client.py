@@ -20,10 +20,24 @@ from trader.adapters.signer_client.channel import SignerTarget, TlsFiles, signer
 from trader.adapters.signer_client.client import SignerClient, signer_client
 from trader.adapters.signer_client.errors import refused_or_raise
 from trader.adapters.signer_client.expiry import expires_at_s
-from trader.domain.errors import ConfigurationError, Refusal, SignerNotReadyError, SignerUnavailableError
-from trader.domain.ids import Address, IdempotencyKey
+from trader.domain.errors import (
+    ConfigurationError,
+    Instead,
+    Refusal,
+    SignerNotReadyError,
+    SignerUnavailableError,
+)
+from trader.domain.ids import Address, IdempotencyKey, chain_of
 from trader.domain.quotes import TransactionDraft
-from trader.ports.signer import Allowed, ApprovalBelief, Refused, Signed
+from trader.ports.signer import (
+    Allowed,
+    ApprovalBelief,
+    GivenUp,
+    PersonPhase,
+    Refused,
+    Signed,
+    TransferBelief,
+)
 
 KEY = IdempotencyKey("0123456789abcdef0123456789abcdef")
 TOKEN, SPENDER = Address("0x" + "11" * 20), Address("0x" + "22" * 20)
@@ -109,6 +123,72 @@ async def test_what_was_never_signed_is_looked_up_as_nothing(
     assert nothing is None
     assert found is not None
     assert found.transaction_hash == signer.signed[0].transaction_hash
+
+
+async def test_the_choice_names_an_account_and_what_the_others_would_do(
+    client: SignerClient, signer: FakeSigner
+) -> None:
+    other = signer.hold(dev_account(2))
+    signer.group("main", signer.wallet, other)
+    signer.most[signer.wallet] = 5
+    choice = await client.choose("main", chain_of(other), TOKEN, 7)
+
+    assert choice.wallet == other
+    assert [(one.wallet, one.would_sign, one.reason) for one in choice.accounts] == [
+        (signer.wallet, False, "AMOUNT_TOO_HIGH"),
+        (other, True, ""),
+    ]
+    assert choice.accounts[0].max_amount_in == 5
+
+
+async def test_who_would_sign_instead_comes_with_the_error(client: SignerClient, signer: FakeSigner) -> None:
+    other = signer.hold(dev_account(2))
+    signer.group("main", signer.wallet, other)
+    signer.away[signer.wallet] = "DEVICE_GONE"
+    with pytest.raises(SignerUnavailableError) as caught:
+        await client.sign(KEY, signer.wallet, DRAFT, BELIEF)
+    listed = {account.wallet: account for account in await client.accounts()}
+
+    assert caught.value.reason == "DEVICE_GONE"
+    assert caught.value.instead == Instead(wallet=other, max_amount_in=2**255)
+    assert (listed[other].group, listed[other].ready) == ("main", True)
+    assert (listed[signer.wallet].ready, listed[signer.wallet].not_ready_reason) == (False, "DEVICE_GONE")
+
+
+async def test_a_person_may_take_longer_than_any_other_call(client: SignerClient, signer: FakeSigner) -> None:
+    signer.attend(signer.wallet, person_ms=60_000)
+    (account,) = await client.accounts()
+    asking = asyncio.create_task(client.sign(KEY, signer.wallet, DRAFT, BELIEF, person_ms=account.person_ms))
+    heard = await anext(client.phases())
+    await asyncio.sleep(0.5)  # longer than the deadline of this client
+    signer.people.press(KEY)
+
+    assert isinstance(await asking, Signed)
+    assert (heard.key, heard.phase, heard.message) == (KEY, PersonPhase.WAITING, "1 of 3 screens")
+
+
+async def test_what_waits_for_a_person_is_given_up_by_its_id(
+    client: SignerClient, signer: FakeSigner
+) -> None:
+    signer.attend(signer.wallet, person_ms=60_000)
+    asking = asyncio.create_task(client.sign(KEY, signer.wallet, DRAFT, BELIEF, person_ms=60_000))
+    heard = await anext(client.phases())
+    answer = await client.cancel(IdempotencyKey(f"{KEY}-c"), heard.transaction_id, 2, 1)
+
+    assert answer == GivenUp(transaction_id=heard.transaction_id)
+    refused = await asking
+    assert isinstance(refused, Refused)
+    assert refused.refusals[0].reason == "GIVEN_UP"
+
+
+@pytest.mark.parametrize("token", [None, TOKEN])
+async def test_a_transfer_travels_as_what_it_is(
+    client: SignerClient, signer: FakeSigner, token: Address | None
+) -> None:
+    belief = TransferBelief(token=token, recipient=SPENDER, amount=7)
+
+    assert isinstance(await client.sign(KEY, signer.wallet, DRAFT, belief), Signed)
+    assert isinstance(await client.evaluate(signer.wallet, DRAFT, belief), Allowed)
 
 
 async def test_a_signer_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
