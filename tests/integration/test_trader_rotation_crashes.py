@@ -80,7 +80,7 @@ class Scene:
         answer = await traders.live(f"{at} {dies_after}")
         while answer == "waits":
             await self.world_goes_on()
-            answer = await traders.live("")
+            answer = await traders.live("go on")
         return answer
 
     async def world_goes_on(self) -> None:

@@ -87,7 +87,8 @@ def told(desk: Desk, done: Callable[[str], None]) -> Desk:
 
 async def _hear() -> None:
     say("waits")
-    hear()
+    if not hear():
+        raise EOFError("the test is over")
 
 
 def main() -> None:
