@@ -63,7 +63,7 @@ def _explained(approval: SeenApproval, brief: Brief, width: int) -> Iterator[Blo
     yield Block(lines=labelled("does", brief.actions[0], width), rank=30, least=1)
     yield Block(lines=labelled("pays", _all(paid, brief.pays), width, "bold"), rank=0, least=1)
     yield Block(lines=labelled("gets", _gets(brief), width, "bold"), rank=0, least=1)
-    if brief.receives_at_least and brief.pays:
+    if brief.receives_at_least and brief.pays and brief.max_slippage_bps:  # a trade: wrapping has no price
         yield Block(lines=_prices(brief, width), rank=20, least=1)
         yield Block(lines=labelled("slippage", _slippage(brief), width), rank=5, least=1)
     yield Block(lines=labelled("fee", _fee(approval, brief), width), rank=10, least=1)

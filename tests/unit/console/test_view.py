@@ -168,6 +168,18 @@ def test_what_is_not_known_is_said() -> None:
     assert "after     NOT KNOWN: the signer's node is away" in text
 
 
+def test_wrapping_has_no_price_and_no_slippage() -> None:
+    approval = swap_before_a_person()
+    approval.ClearField("slippage_bps")
+    approval.max_slippage_bps = 0
+    del approval.references[:], approval.quoted[:]
+
+    text = drawn(showing(approval))
+
+    assert "\nslippage" not in text
+    assert "\nprice" not in text
+
+
 def test_an_account_that_holds_too_little_is_called_so() -> None:
     approval = swap_before_a_person()
     approval.positions[0].after = "-5000000"
