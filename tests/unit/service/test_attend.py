@@ -47,11 +47,9 @@ class Desk:
         return asyncio.ensure_future(self.world.services.sign_evm_transaction(TRADER, request))
 
     async def until(self, seen: Callable[[], bool]) -> None:
-        for _ in range(2_000):
-            if seen():
-                return
-            await asyncio.sleep(0.001)
-        raise AssertionError("it never came to that")
+        async with asyncio.timeout(30):
+            while not seen():  # noqa: ASYNC110 - no event tells of it
+                await asyncio.sleep(0.001)
 
     async def shown(self, count: int = 1) -> None:
         """Wait until the person has seen so many requests."""
