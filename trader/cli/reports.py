@@ -8,13 +8,14 @@ from trader.cli.moves import MOVE_COLUMNS, move_rows, wallet_rows
 from trader.cli.show import Cell, Rows, show
 from trader.domain.assets import Asset
 from trader.domain.ids import AssetId
-from trader.domain.orders import OPEN_STATES, Order
+from trader.domain.orders import Order, OrderState
 from trader.domain.time import UnixMs
 from trader.plan import described_assets
 from trader.ports.order_store import Balance
 from trader.settings import Settings
 
 _SHORT_ID = 8
+_ASKING = frozenset({OrderState.SIGN_REQUESTED, OrderState.BROADCAST, OrderState.UNKNOWN})
 _MOST_WAITING = 1_000
 _COLUMNS = {
     "orders": ("order", "kind", "state", "venue", "in", "received", "out", "reason"),
@@ -38,7 +39,7 @@ async def status(settings: Settings, *, as_json: bool) -> int:
         {
             "wallet": wallets,
             "moves": move_rows(moves, _by_id(settings)),
-            "waiting": [_waiting_row(order) for order in open_orders if order.waiting is not None],
+            "waiting": [_waiting_row(order) for order in open_orders if _waiting(order) is not None],
             "states": [{"state": state, "count": count} for state, count in states.items()],
             "halted": [{"wallet": wallet, "reason": reason} for wallet, reason in halted.items()],
             "balances": _balance_rows(settings, balances),
@@ -135,7 +136,7 @@ def _order_row(order: Order, assets: Mapping[AssetId, Asset]) -> Mapping[str, Ce
         "wallet": order.wallet,
         "recipient": order.recipient,
         "follows": order.follows,
-        "waiting": order.waiting if order.state in OPEN_STATES else None,
+        "waiting": _waiting(order),
     }
 
 
@@ -145,8 +146,13 @@ def _waiting_row(order: Order) -> Mapping[str, Cell]:
         "id": order.id,
         "kind": order.kind,
         "wallet": order.wallet,
-        "waiting": order.waiting,
+        "waiting": _waiting(order),
     }
+
+
+def _waiting(order: Order) -> str | None:
+    """How far a person is; what a broken stream left behind counts only where somebody can be asked."""
+    return order.waiting if order.state in _ASKING else None
 
 
 def _seconds(start: UnixMs, end: UnixMs) -> str:

@@ -15,6 +15,9 @@ from trader.ports.signer import A_PERSON_SAID_NO, GivenUp, Refused, Signed
 
 T = TypeVar("T", bound=Signed | Refused | GivenUp)
 
+_MOST_KEPT = 256
+"""Questions kept at most; of those above it, answers that nobody came for go first."""
+
 REST_MS = 10 * 60 * MS_PER_S
 """A person who said no to a replacement or a cancellation is not asked for it again at once."""
 
@@ -47,6 +50,7 @@ class Asking:
             return rested
         task = self._questions.get(key)
         if task is None:
+            self._make_room()
             task = self._questions[key] = asyncio.create_task(ask())
             task.add_done_callback(_retrieve)
             await asyncio.wait({task}, timeout=patience_ms / MS_PER_S)
@@ -71,6 +75,10 @@ class Asking:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._questions.clear()
+
+    def _make_room(self) -> None:
+        if len(self._questions) >= _MOST_KEPT:
+            self._questions = {key: task for key, task in self._questions.items() if not task.done()}
 
     def _rested(self, key: IdempotencyKey, now: UnixMs) -> Refused | None:
         self._resting = {one: said for one, said in self._resting.items() if now < said[1]}
