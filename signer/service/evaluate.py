@@ -43,7 +43,7 @@ class Evaluate:
         self._accounts.require_signing(request.account)
         await self._turn.require_device(request.account)
         judgement = await self._judge(request.account, request.payload, request.claim, with_usage=True)
-        self._turn.require(request.account, judgement.action)
+        self._turn.require(request.account, judgement.action, judgement.decision)
         return Evaluation(
             decision=judgement.decision,
             policy_hash=judgement.policy.hash,

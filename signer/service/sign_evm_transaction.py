@@ -62,7 +62,7 @@ class SignEvmTransaction:
         judgement = await self._judge(
             request.account, request.payload, request.claim, with_usage=False, asked_at=asked_at
         )
-        self._turn.require(request.account, judgement.action)
+        self._turn.require(request.account, judgement.action, judgement.decision)
         return Case(
             method=METHOD,
             client=client.name,

@@ -120,7 +120,7 @@ async def test_an_answer_that_breaks_off_is_no_answer(
     clock.advance_ms(80_000)
 
     assert await _user(secrets) == "user-1"
-    with pytest.raises(SecretsUnavailableError, match="gave no answer|something else than its JSON"):
+    with pytest.raises(SecretsUnavailableError, match=r"gave no answer|something else than its JSON"):
         await secrets.current(VaultReference(path="database/creds/other", field="username"))
 
 

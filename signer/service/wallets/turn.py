@@ -14,6 +14,7 @@ from signer.domain.actions import (
     NotUnderstood,
     Swap,
 )
+from signer.domain.decisions import Approved, Decision
 from signer.domain.errors import PreconditionError
 from signer.domain.reasons import FailReason
 from signer.domain.wallets import ALWAYS
@@ -45,9 +46,12 @@ class Turn:
         if problem is not None:
             raise problem.error()
 
-    def require(self, account: AccountId, action: Understood) -> None:
-        """Raise PreconditionError (WALLET_CONDITION) out of hours or range. Revoking is never out of turn."""
-        if isinstance(action, NativeTransfer | Erc20Transfer):
+    def require(self, account: AccountId, action: Understood, decision: Decision) -> None:
+        """Raise PreconditionError (WALLET_CONDITION) out of hours or range. Revoking is never out of turn.
+
+        What the policy denies is told as a denial, unless another account of the wallet is to be named.
+        """
+        if isinstance(action, NativeTransfer | Erc20Transfer) and isinstance(decision, Approved):
             self._require_alive(AccountId(f"{chain_of(account)}:{action.recipient}"))
         condition = self._accounts.binding(account).condition
         if condition is ALWAYS or (isinstance(action, Erc20Approve) and action.amount == 0):
