@@ -18,7 +18,7 @@ from signer.policy.replacement import cancellation_of, decide_cancellation
 from signer.ports.ledger import Ledger
 from signer.service.approvals.approvals import Approvals
 from signer.service.clients import Client
-from signer.service.take_over_nonce import Takeover, TakeOverNonce
+from signer.service.take_over_nonce import Takeover, TakeOverNonce, refuse_rotations
 
 
 def _payload(earlier: TransactionRecord, request: FeeBumpRequest) -> EvmPayload:
@@ -55,6 +55,7 @@ class CancelTransaction:
         """Signed record of the cancellation, or its denial, or that there is nothing to cancel."""
         approval = self._approvals.find(request.transaction)
         if approval is not None and client.may(CANCELLATION.method, approval.wanted.account):
+            refuse_rotations(approval.wanted.client, request.transaction, approval.wanted.account)
             why = f"{client.name} gave it up"
             if approval.end(RejectedError(DenyReason.GIVEN_UP, why)):
                 await approval.over()

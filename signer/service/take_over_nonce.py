@@ -13,7 +13,7 @@ from signer.domain.requests import FeeBumpRequest
 from signer.domain.rotation import ROTATION_CLIENT, Use
 from signer.domain.slots import TransactionKind
 from signer.domain.time import UnixMs
-from signer.domain.transactions import EvmPayload
+from signer.domain.transactions import ClientName, EvmPayload, TransactionId
 from signer.policy.model import Policy
 from signer.ports.ledger import Ledger
 from signer.service.accounts import Accounts
@@ -24,6 +24,16 @@ from signer.service.path.conclude import Case
 from signer.service.path.replay import Replay
 from signer.service.path.understand import understand
 from signer.service.policies import Policies
+
+
+def refuse_rotations(asked_by: ClientName, transaction: TransactionId, account: AccountId) -> None:
+    """Raise PreconditionError for what a rotation asked for.
+
+    A client that could outbid a sweep, or give one up, could hold up a drain.
+    """
+    if asked_by == ROTATION_CLIENT:
+        text = f"transaction {transaction} is of the rotation of {account}, which replaces it itself"
+        raise PreconditionError(FailReason.ACCOUNT_DRAINING, text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +72,7 @@ class TakeOverNonce:
     async def __call__(self, client: Client, request: FeeBumpRequest) -> TransactionRecord | Denied:
         """Signed record, or the denial. NotFoundError for a transaction that the client may not see."""
         earlier = await visible_transaction(self._ledger, client, self._takeover.method, request.transaction)
-        if earlier.client == ROTATION_CLIENT:
-            # A client that could outbid a sweep could hold up a drain.
-            text = (
-                f"transaction {earlier.id} is of the rotation of {earlier.account}, which replaces it itself"
-            )
-            raise PreconditionError(FailReason.ACCOUNT_DRAINING, text)
+        refuse_rotations(earlier.client, earlier.id, earlier.account)
         work = partial(self._work, client, request, earlier)
         return await self._replay.once(client.name, request.idempotency_key, request.request_digest, work)
 
