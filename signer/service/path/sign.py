@@ -63,8 +63,9 @@ class Sign:
             started = self._clock.now()
             try:
                 signed, payload_hash = await self._signature(reserved, approval)
-                self._accounts.require_signing(reserved.account, use_of(reserved.kind, reserved.client))
                 denied = await self._late(started, recheck, approval)
+                # After the last wait: a pause that was answered while prices were looked up holds.
+                self._accounts.require_signing(reserved.account, use_of(reserved.kind, reserved.client))
                 if approval is not None:
                     approval.require_wanted()
             except RejectedError as rejected:
