@@ -1,5 +1,7 @@
 """Pause and Resume: whether accounts sign. Durable, audited, in effect before the answer."""
 
+import asyncio
+
 from signer.domain.accounts import AccountId, AccountState
 from signer.ports.audit import Audit
 from signer.ports.clock import Clock
@@ -23,12 +25,15 @@ class Pause:
         self._clock = clock
 
     async def __call__(self, client: Client, account: AccountId | None, reason: str) -> tuple[AccountId, ...]:
-        """Pause one account, or all with None; returns those that are paused now."""
+        """Pause one account, or all with None; returns those that are paused now.
+
+        Raises UnavailableError when a pause is not durable; in this process all of them hold.
+        """
         client.require_role(Role.ADMIN, "Pause")
-        for each in self._accounts.chosen(account):
-            why = reason or "paused by an operator"
-            await self._accounts.pause(each, why)
-            self._approvals.end_all_of(each, not_signing(each, AccountState.PAUSED, why))
+        chosen = self._accounts.chosen(account)
+        pauses = [self._pause(each, reason or "paused by an operator") for each in chosen]
+        # All at once: an account that cannot be paused durably now keeps no other one signing.
+        ends = await asyncio.gather(*pauses, return_exceptions=True)
         # Stopping must work even when the trail does not: it is written after the pause has taken effect.
         await self._audit.append(
             operator_act(
@@ -40,7 +45,16 @@ class Pause:
                 at=self._clock.now(),
             )
         )
+        for problem in ends:
+            if problem is not None:
+                raise problem
         return paused(self._accounts)
+
+    async def _pause(self, account: AccountId, why: str) -> None:
+        try:
+            await self._accounts.pause(account, why)
+        finally:
+            self._approvals.end_all_of(account, not_signing(account, AccountState.PAUSED, why))
 
 
 class Resume:
