@@ -2,24 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
 import pytest
 import pytest_asyncio
 
-from tests.fakes.crashing import Crash, CrashPoint, crashing
 from tests.integration.group_rig import LEAST, LIFE_MS, GroupRig, group_rig
 from tests.testbed.bed import Bed
 from tests.testbed.uniswap import ETHER, USDX_UNIT
 from trader.domain.ids import OrderId
-from trader.domain.orders import CLOSED_STATES, Order, OrderKind, OrderState
+from trader.domain.orders import OrderKind, OrderState
 from trader.engine.groups.group import WhenAway
 from trader.engine.groups.hand_over import CANNOT_SIGN, following_id
-from trader.engine.worker import Worker
 
 HOT_MOST = 1_000 * USDX_UNIT
 LARGE, SMALL = 5_000 * USDX_UNIT, 200 * USDX_UNIT
-LEASE_MS = 200
 
 
 @pytest_asyncio.fixture
@@ -163,55 +159,6 @@ async def test_what_an_operator_has_to_look_at_is_asked_of_nobody_else(made: Gro
     assert {order.wallet for order in waiting} == {made.device}
     assert await made.rig.store.get(following_id(first)) is None
     assert made.rig.signer.signed == []
-
-
-@pytest.mark.parametrize("after_effect", [False, True], ids=["before", "after"])
-async def test_a_crash_at_any_call_of_a_hand_over_leaves_exactly_one_that_trades(
-    made: GroupRig, *, after_effect: bool
-) -> None:
-    made = await made.crashed(lease_ms=LEASE_MS)
-    number = trades = 0
-    while True:
-        made.rig.signer.away.clear()
-        first = await _placed(made, LARGE)
-        _gone(made)
-        point = CrashPoint(at=number, after_effect=after_effect)
-        await _run_into(made, point)
-        if "hand_over" in point.calls[:number]:
-            break  # what comes after it is any order's life
-        made.rig.clock.advance_ms(LEASE_MS + 1)
-        made = await made.crashed()
-        second = await made.rig.until((await made.follower(first)).id)
-        trades += 1
-        assert second.state is OrderState.SETTLED, (point.calls, second.reason)
-        assert len(await made.settled_swaps()) == trades, point.calls
-        number += 1
-
-    assert number > 20
-    await made.assert_both_books_close()
-
-
-async def _run_into(made: GroupRig, point: CrashPoint) -> None:
-    desk = replace(
-        made.desk,
-        store=crashing(made.desk.store, point),
-        chain=crashing(made.desk.chain, point),
-        signer=crashing(made.desk.signer, point),
-    )
-    worker, stop = Worker(desk, f"doomed-{point.at}"), asyncio.Event()
-    try:
-        while not all(order.state in CLOSED_STATES for order in await _all(made)):
-            claims = await made.rig.store.claim(f"doomed-{point.at}", made.rig.clock.now(), LEASE_MS, 1)
-            for claim in claims:
-                await worker.work(claim, stop)
-            if not claims:
-                await asyncio.sleep(0.002)
-    except Crash:
-        return
-
-
-async def _all(made: GroupRig) -> list[Order]:
-    return list(await made.rig.store.orders(open_only=False, limit=500))
 
 
 async def _free_weth(made: GroupRig, wallet: str) -> int:
