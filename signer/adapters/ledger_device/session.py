@@ -37,6 +37,9 @@ _BUSY = 0x6901
 _NEVER_TO_A_QUESTION = frozenset({0x6985, 0x6A87})
 """Words that only a review, or a device that was locked a moment ago, sends: here they are late."""
 
+_UNASKED_MAX = 64
+"""Answers that are destroyed before a request. Whoever sends more would talk for ever, and be listened to."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
@@ -196,8 +199,11 @@ class LedgerSession:
     def _listen(self, channel: Channel, ms: int) -> None:
         """Destroy answers that nobody here waits for: of a review that outlived its connection."""
         deadline = Deadline(ms)
-        while (answer := channel.hear(deadline)) is not None:
+        for _ in range(_UNASKED_MAX):
+            if (answer := channel.hear(deadline)) is None:
+                return
             self._destroyed(answer)
+        raise _GarbledError(f"more than {_UNASKED_MAX} answers without being asked")
 
     def _require_application(self, channel: Channel, key: KeyPlace) -> None:
         data = self._asked_for(channel, WHICH_APPLICATION, key)
@@ -306,7 +312,7 @@ class LedgerSession:
         try:
             channel.send(key.application.end_dialog(key.path))
             deadline = Deadline(self._patience.answer_ms)
-            while (answer := channel.hear(deadline)) is not None:
+            while deadline.left_ms() > 0 and (answer := channel.hear(deadline)) is not None:
                 if answer.word == _LEFT_OVER or answer == Answer(b"", OK):
                     self._state = DeviceState.IDLE
                     return
