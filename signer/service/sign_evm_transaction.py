@@ -84,4 +84,7 @@ class SignEvmTransaction:
         again = await self._judge(
             request.account, request.payload, request.claim, with_usage=False, asked_at=asked_at
         )
-        return again.decision if isinstance(again.decision, Denied) else None
+        if isinstance(again.decision, Denied):
+            return again.decision
+        self._turn.require_recipient(request.account, again.action)
+        return None

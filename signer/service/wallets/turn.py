@@ -51,8 +51,8 @@ class Turn:
 
         What the policy denies is told as a denial, unless another account of the wallet is to be named.
         """
-        if isinstance(action, NativeTransfer | Erc20Transfer) and isinstance(decision, Approved):
-            self._require_alive(AccountId(f"{chain_of(account)}:{action.recipient}"))
+        if isinstance(decision, Approved):
+            self.require_recipient(account, action)
         condition = self._accounts.binding(account).condition
         if condition is ALWAYS or (isinstance(action, Erc20Approve) and action.amount == 0):
             return
@@ -65,8 +65,14 @@ class Turn:
             text = f"{account} {why}: ask ChooseAccount which account would"
             raise PreconditionError(FailReason.WALLET_CONDITION, text)
 
-    def _require_alive(self, recipient: AccountId) -> None:
-        """An account of ours that does not trade gets nothing: a retired one would keep it for ever."""
+    def require_recipient(self, account: AccountId, action: Understood) -> None:
+        """Raise PreconditionError for money to an account of ours that does not trade.
+
+        A retired one would keep it for ever, and the key of a paused one may be in other hands.
+        """
+        if not isinstance(action, NativeTransfer | Erc20Transfer):
+            return
+        recipient = AccountId(f"{chain_of(account)}:{action.recipient}")
         if recipient in self._accounts.ids() and not self._accounts.signs(recipient):
             view = self._accounts.view(recipient)
             why = f": {view.reason}" if view.reason else ""
