@@ -19,6 +19,9 @@ from signer.service.approvals.sentence import sentence
 from signer.service.path.conclude import Case
 from signer.service.path.record import describe
 
+_LEAST_SLIPPAGE_BPS = -1_000_000
+"""A minimum of more than a hundred times the price never trades, and its exact figure fits on no wire."""
+
 
 class Briefing:
     """Explains a case."""
@@ -95,7 +98,7 @@ def _slippage_bps(case: Case, references: tuple[ReferenceAmount, ...]) -> int | 
     best = max((each.amount.amount for each in references), default=0)
     if not isinstance(case.action, Swap) or best <= 0:
         return None
-    return slippage_bps(best, case.action.minimum_out)
+    return max(_LEAST_SLIPPAGE_BPS, slippage_bps(best, case.action.minimum_out))
 
 
 def _max_slippage_bps(case: Case, rules: AccountPolicy | None) -> int:
