@@ -12,7 +12,7 @@ from signer.domain.accounts import AccountId
 from signer.domain.errors import PreconditionError, UnavailableError
 from signer.ports.device import DeviceStatus
 from signer.ports.events import EventLog
-from signer.ports.key_backend import AttendedBackend, KeyBackend
+from signer.ports.key_backend import KeyBackend, person_before
 from signer.settings import LedgerSettings, Settings, TrezorSettings, refuse_redirected_devices
 
 _MS = 1_000
@@ -43,9 +43,9 @@ async def statuses(settings: Settings, log: EventLog) -> Mapping[AccountId, Devi
     """How each device is, for each of its accounts. Raises as `device_backends`; shows nothing on them."""
     async with device_backends(settings, log) as backends:
         looks = {
-            account: backend.look(account)
+            account: attended.look(account)
             for account, backend in backends.items()
-            if isinstance(backend, AttendedBackend)
+            if (attended := person_before(backend)) is not None
         }
         return dict(zip(looks, await asyncio.gather(*looks.values()), strict=True))
 
@@ -53,9 +53,9 @@ async def statuses(settings: Settings, log: EventLog) -> Mapping[AccountId, Devi
 async def check_at_start(backend: KeyBackend, account: AccountId, log: EventLog) -> None:
     """Check a key. A device may be away or locked at a start: it looks again before each request.
 
-    Raises BrokenError for another key than the pinned one.
+    Raises BrokenError for another key than the pinned one, TypeError for a device that is not one wholly.
     """
-    if not isinstance(backend, AttendedBackend):
+    if person_before(backend) is None:
         await backend.check(account)
         return
     try:

@@ -50,6 +50,9 @@ class KeyBackend(Protocol):
         ...
 
 
+_ON_A_DEVICE = frozenset({"ledger", "trezor"})
+
+
 @runtime_checkable
 class AttendedBackend(KeyBackend, Protocol):
     """A backend that signs only when a person confirms on a device.
@@ -93,3 +96,15 @@ class AttendedBackend(KeyBackend, Protocol):
         (UnavailableError).
         """
         ...
+
+
+def person_before(backend: KeyBackend) -> AttendedBackend | None:
+    """The backend again, when a person confirms what it signs; None for a key that signs by itself.
+
+    Raises TypeError for a device that lacks a part of AttendedBackend: it must not pass for such a key.
+    """
+    if isinstance(backend, AttendedBackend):
+        return backend
+    if backend.name in _ON_A_DEVICE or hasattr(backend, "attended"):
+        raise TypeError(f"the {backend.name} backend {type(backend).__name__} is no whole AttendedBackend")
+    return None

@@ -17,7 +17,7 @@ from signer.ports.broadcaster import Broadcaster
 from signer.ports.chain_view import ChainView
 from signer.ports.clock import Clock
 from signer.ports.holdings import Holdings
-from signer.ports.key_backend import AttendedBackend, KeyBackend
+from signer.ports.key_backend import AttendedBackend, KeyBackend, person_before
 from signer.ports.ledger import AccountStatus, Ledger
 from signer.ports.price_reference import PriceReference
 
@@ -42,9 +42,8 @@ class Binding:
     """The backend again, when a person stands before it: asked once, since looking at a protocol is slow."""
 
     def __post_init__(self) -> None:
-        """See whether somebody confirms."""
-        attended = self.backend if isinstance(self.backend, AttendedBackend) else None
-        object.__setattr__(self, "device", attended)
+        """See whether somebody confirms. Raises TypeError for a device that is not one wholly."""
+        object.__setattr__(self, "device", person_before(self.backend))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
