@@ -5,12 +5,14 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fakes.trade import COIN, DRAFT, TKN, WRAPPED, new_approval, new_order, order_in, quote_of
+from tests.fakes.trade import COIN, DRAFT, TKN, WALLET, WRAPPED, new_approval, new_order, order_in, quote_of
 from trader.domain.ids import AssetId
-from trader.domain.orders import TRANSITIONS, Order, OrderState
+from trader.domain.orders import TRANSITIONS, Order, OrderKind, OrderState
 from trader.portfolio.postings import (
     BalanceChange,
+    LedgerAccount,
     Posting,
+    arrival,
     balance_changes,
     change_of_holds,
     change_of_incoming,
@@ -74,6 +76,28 @@ def test_any_step_moves_exactly_the_difference_of_the_holds(
         assert change.incoming == (asset == after.asset_out) * (incoming(after) - incoming(before))
 
 
+@given(assets, amounts, st.integers(0, 2**64), amounts)
+def test_a_top_up_leaves_one_wallet_and_comes_to_the_other_to_the_base_unit(
+    asset: AssetId, amount: int, gas_limit: int, fee: int
+) -> None:
+    value = amount if asset == COIN else 0
+    new = new_order(amount, kind=OrderKind.TOP_UP, asset_in=asset, asset_out=asset, recipient=WALLET)
+    order = replace(
+        order_in(OrderState.MINED, new), draft=replace(DRAFT, gas_limit=gas_limit, value_wei=value)
+    )
+    left = closing(order, spent=amount, received=amount, fee_paid_wei=fee)
+    came = arrival(order, received=amount)
+
+    assert _sums(left) == _sums(came) == {}
+    assert incoming(order) == 0
+    out = {change.asset: change.free + change.reserved for change in balance_changes(left, {})}
+    into = {change.asset: change.free + change.reserved for change in balance_changes(came, {})}
+    paid = {COIN: fee} if fee else {}
+    assert _sums_of(out, into) == {coin: -wei for coin, wei in paid.items()}
+    moved = [posting.amount for posting in (*left, *came) if posting.account is LedgerAccount.MOVED]
+    assert sum(moved) == 0
+
+
 @given(st.dictionaries(assets, amounts))
 def test_opening_sums_to_zero_and_frees_every_balance(balances: dict[AssetId, int]) -> None:
     postings = opening(balances)
@@ -82,6 +106,14 @@ def test_opening_sums_to_zero_and_frees_every_balance(balances: dict[AssetId, in
     assert {change.asset: change.free for change in balance_changes(postings, {})} == {
         asset: amount for asset, amount in balances.items() if amount
     }
+
+
+def _sums_of(*changes: dict[AssetId, int]) -> dict[AssetId, int]:
+    total: dict[AssetId, int] = defaultdict(int)
+    for change in changes:
+        for asset, amount in change.items():
+            total[asset] += amount
+    return {asset: amount for asset, amount in total.items() if amount}
 
 
 def _sums(postings: Iterable[Posting]) -> dict[AssetId, int]:
