@@ -1,16 +1,21 @@
 """A Ledger on USB, by its serial number or its path. Refuses to take the first that it finds.
 
 Framing: 64-byte packets of channel 0101, tag 05, a sequence number, and in the first the length.
+
+The library `hid` is libusb: its paths are sockets (`1-2:1.0`), and whoever opens one has the device alone.
+`/dev/hidraw3` is known to its sister `hidraw` only, and others may open that at the same time. Both are
+loaded when a Ledger is wanted: a signer without one has no USB in its process.
 """
 
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Protocol, cast
-
-import hid
-from ledgerwallet.transport.hid import LEDGER_VENDOR_ID, HidDevice
 
 from signer.adapters.device.deadline import Deadline
 from signer.adapters.ledger_device.transport import TransportGoneError
 
+_VENDOR = 0x2C97
+_OF_THE_KERNEL = b"/dev/"
 _PACKET_BYTES = 64
 _HEADER = b"\x01\x01\x05"
 _HEADER_BYTES = 5
@@ -20,9 +25,31 @@ _USAGE_PAGE = 0xFFA0
 
 
 class _Handle(Protocol):
+    def open_path(self, path: bytes) -> None: ...
+
+    def set_nonblocking(self, on: bool) -> object: ...  # noqa: FBT001 - the library's order
+
     def get_product_string(self) -> str | None: ...
 
     def read(self, max_length: int, timeout_ms: int) -> list[int]: ...
+
+    def write(self, packet: bytes) -> int: ...
+
+    def close(self) -> None: ...
+
+
+class Described(Protocol):
+    """What the system says of an interface."""
+
+    def get(self, key: str, /) -> object:
+        """Its path (bytes), serial_number, product_string and more."""
+        ...
+
+
+class _Library(Protocol):
+    def device(self) -> _Handle: ...
+
+    def enumerate(self, vendor: int, product: int) -> Sequence[Described]: ...
 
 
 class HidTransport:
@@ -30,23 +57,27 @@ class HidTransport:
 
     def __init__(self, path: bytes) -> None:
         """Open it. Raises TransportGoneError."""
-        self._device = HidDevice(path)
+        from ledgerwallet.transport.hid import HidDevice  # noqa: PLC0415 - as the module says
+
         self._got = bytearray()
         self._sequence = 0
+        self._handle = _library(path).device()
         try:
-            self._device.open()
+            self._handle.open_path(path)
+            self._handle.set_nonblocking(True)
         except OSError as error:
             text = (
                 f"{path.decode(errors='replace')}: {error}; another program has it, or udev gives no access"
             )
             raise TransportGoneError(text) from None
-        self._handle = cast(_Handle, self._device.device)
+        self._framed = HidDevice(path)
+        self._framed.device = _Strict(self._handle)
         self.model = self._product()
 
     def send(self, apdu: bytes) -> None:
         """Send one command."""
         try:
-            self._device.write(apdu)
+            self._framed.write(apdu)
         except (OSError, ValueError) as error:
             raise TransportGoneError(str(error)) from None
 
@@ -68,7 +99,7 @@ class HidTransport:
 
     def close(self) -> None:
         """Close the device."""
-        self._device.close()
+        self._handle.close()
 
     def _product(self) -> str:
         try:
@@ -88,29 +119,37 @@ class HidTransport:
         return answer
 
 
-class _Described(Protocol):
-    def get(self, key: str, /) -> object: ...
+class _Strict:
+    """A handle whose failed writes are errors. The library answers -1, which nobody beneath us looks at."""
+
+    def __init__(self, handle: _Handle) -> None:
+        self._handle = handle
+
+    def write(self, packet: bytes) -> int:
+        """Write one packet. Raises OSError."""
+        if (written := self._handle.write(packet)) < 0:
+            raise OSError("the device does not take what is written to it")
+        return written
 
 
-class _Found(_Described, Protocol):
-    def __getitem__(self, key: str, /) -> object: ...
-
-
-def is_applications_interface(found: _Described) -> bool:
-    """Whether this entry of the system's list is the interface on which applications are asked."""
-    return found.get("interface_number") == _INTERFACE or found.get("usage_page") == _USAGE_PAGE
+def interfaces() -> Sequence[Described]:
+    """The interfaces of every Ledger on which applications are asked, as the system has them."""
+    return [
+        each
+        for each in _library(b"").enumerate(_VENDOR, 0)
+        if each.get("interface_number") == _INTERFACE or each.get("usage_page") == _USAGE_PAGE
+    ]
 
 
 def path_of_serial(serial: str) -> bytes:
     """Path of the one device with this serial number. Raises TransportGoneError, also when there are two."""
-    listed = cast("list[_Found]", hid.enumerate(LEDGER_VENDOR_ID, 0))
-    paths = [
-        each["path"]
-        for each in listed
-        if each.get("serial_number") == serial and is_applications_interface(each)
-    ]
+    paths = [each.get("path") for each in interfaces() if each.get("serial_number") == serial]
     if len(paths) != 1 or not isinstance(path := paths[0], bytes):
         raise TransportGoneError(
             f"{len(paths)} Ledgers have the serial number {serial}; exactly one is allowed"
         )
     return path
+
+
+def _library(path: bytes) -> _Library:
+    return cast(_Library, import_module("hidraw" if path.startswith(_OF_THE_KERNEL) else "hid"))

@@ -2,28 +2,19 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Protocol, cast
-
-import hid
-from ledgerwallet.transport.hid import LEDGER_VENDOR_ID
 
 from signer.adapters.device.on_usb import NO_ACCESS, OnUsb
-from signer.adapters.ledger_device.hid import is_applications_interface
-
-
-class _Found(Protocol):
-    def get(self, key: str, /) -> object: ...
+from signer.adapters.ledger_device.hid import Described, interfaces
 
 
 def ledgers_on_usb() -> Sequence[OnUsb]:
     """One for each device. Raises nothing."""
-    listed = cast("list[_Found]", hid.enumerate(LEDGER_VENDOR_ID, 0))
-    found = [each for each in listed if is_applications_interface(each)]
+    found = interfaces()
     serials = Counter(str(each.get("serial_number") or "") for each in found)
     return [_on_usb(each, serials) for each in found]
 
 
-def _on_usb(found: _Found, serials: Counter[str]) -> OnUsb:
+def _on_usb(found: Described, serials: Counter[str]) -> OnUsb:
     path = found.get("path")
     plugged = f"path:{path.decode(errors='replace') if isinstance(path, bytes) else path}"
     serial = str(found.get("serial_number") or "")

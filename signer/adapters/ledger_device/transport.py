@@ -8,7 +8,6 @@ import ipaddress
 import socket
 from typing import Protocol, cast
 
-from ledgerwallet.transport.tcp import TcpDevice
 from typing_extensions import override
 
 from signer.adapters.device.deadline import Deadline
@@ -53,6 +52,8 @@ class TcpTransport:
 
     def __init__(self, address: str) -> None:
         """Connect. Raises TransportGoneError; ConfigurationError for another address than the loopback's."""
+        from ledgerwallet.transport.tcp import TcpDevice  # noqa: PLC0415 - loads libusb: with a Ledger only
+
         require_loopback(address)
         self.model = ""
         device = TcpDevice(address)

@@ -2,8 +2,8 @@
 
 from collections import deque
 
+import hid
 import pytest
-from ledgerwallet.transport import hid as ledgerwallet_hid
 
 from signer.adapters.ledger_device.hid import HidTransport, path_of_serial
 from signer.adapters.ledger_device.transport import TransportGoneError
@@ -15,10 +15,13 @@ class Handle:
     def __init__(self) -> None:
         self.written: list[bytes] = []
         self.packets: deque[bytes | OSError] = deque()
+        self.opened: list[bytes] = []
         self.absent = False
         self.nameless = False
+        self.deaf = False
 
     def open_path(self, path: bytes) -> None:
+        self.opened.append(path)
         if self.absent:
             raise OSError(f"open failed {path!r}")
 
@@ -32,7 +35,7 @@ class Handle:
 
     def write(self, packet: bytes) -> int:
         self.written.append(packet)
-        return len(packet)
+        return -1 if self.deaf else len(packet)
 
     def read(self, _length: int, timeout_ms: int) -> list[int]:
         assert timeout_ms > 0  # zero would wait for ever
@@ -48,7 +51,8 @@ class Handle:
 @pytest.fixture(name="handle")
 def _handle(monkeypatch: pytest.MonkeyPatch) -> Handle:
     handle = Handle()
-    monkeypatch.setattr(ledgerwallet_hid.hid, "device", lambda: handle)
+    monkeypatch.setattr("hidraw.device", lambda: handle)
+    monkeypatch.setattr(hid, "device", Handle)
     return handle
 
 
@@ -106,6 +110,27 @@ def test_a_command_is_cut_into_numbered_packets(handle: Handle) -> None:
     assert [packet[1:6].hex() for packet in handle.written] == ["0101050000", "0101050001"]
 
 
+def test_a_packet_that_does_not_go_out_is_a_lost_connection(handle: Handle) -> None:
+    transport = HidTransport(b"/dev/hidraw3")
+    handle.deaf = True
+
+    with pytest.raises(TransportGoneError, match="does not take"):
+        transport.send(b"x")
+
+
+def test_a_socket_is_opened_by_libusb_and_a_name_of_the_kernel_by_hidraw(
+    handle: Handle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each library calls the other's path one that cannot be opened."""
+    over_usb = Handle()
+    monkeypatch.setattr(hid, "device", lambda: over_usb)
+
+    HidTransport(b"1-2:1.0")
+    HidTransport(b"/dev/hidraw3")
+
+    assert (over_usb.opened, handle.opened) == ([b"1-2:1.0"], [b"/dev/hidraw3"])
+
+
 def test_pulled_out_while_read_and_absent_when_opened_are_gone(handle: Handle) -> None:
     handle.packets.append(OSError("read error"))
     with pytest.raises(TransportGoneError, match="read error"):
@@ -127,7 +152,7 @@ def test_a_serial_number_names_exactly_one_device(
         for at, serial in enumerate(serials)
     ]
     other = [{"path": b"u2f", "serial_number": "0001", "interface_number": 1, "usage_page": 0xF1D0}]
-    monkeypatch.setattr(ledgerwallet_hid.hid, "enumerate", lambda *_: [*other, *listed])
+    monkeypatch.setattr(hid, "enumerate", lambda *_: [*other, *listed])
 
     if found:
         assert path_of_serial("0001") == b"p0"
