@@ -108,8 +108,9 @@ UPDATE balances SET free = free - $3, reserved = reserved + $3
  WHERE wallet = $1 AND asset = $2 AND free >= $3 RETURNING free
 """
 _INTENT = ", ".join(NewOrder.__dataclass_fields__)
+_VALUES = ", ".join(f"${number}" for number in range(1, len(NewOrder.__dataclass_fields__) + 7))
 _INSERT = f"""
 INSERT INTO orders ({_INTENT}, state, quote, draft, reserved_at,
                     lease_owner, lease_until, due_at, fence, last_seq)
-VALUES ({", ".join(f"${number}" for number in range(1, 21))}, $11, 1, 1)
+VALUES ({_VALUES}, $11, 1, 1)
 """  # noqa: S608 - column names of our own

@@ -106,7 +106,8 @@ async def _signer(office: Office, *, wallet: WalletId) -> str:
     if named is not None and account.group != named:
         raise _WrongError(f"{wallet} is in {named!r} here, and in {account.group!r} at the signer")
     attended = f", a person has {account.person_ms // MS_PER_S} s" if account.person_ms else ""
-    return f"account granted, backend {account.backend}{attended}"
+    ready = "" if account.ready else f"; would not sign now: {account.not_ready_reason}"
+    return f"account granted, backend {account.backend}{attended}{ready}"
 
 
 async def _halted(office: Office, *, wallet: WalletId) -> str:
