@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from signer.domain.accounts import AccountId
 from signer.domain.errors import SignerError, UnavailableError
 from signer.domain.reasons import FailReason
-from signer.domain.rotation import ROTATION_CLIENT
 from signer.domain.time import UnixMs
 from signer.domain.transactions import TransactionId
 from signer.ports.clock import Clock
 from signer.ports.device import DevicePhase
 from signer.ports.key_backend import AttendedBackend
 from signer.service.approvals.approval import Approval, ApprovalView, Wanted
+from signer.service.approvals.turns import Turns
 
 WAITING_MAX = 32
-"""Requests that may wait for one device. A person takes tens of seconds for each."""
+"""Requests of one client that may wait for one device. A person takes tens of seconds for each."""
 
 OUTCOMES_KEPT = 50
 _PHASES_KEPT = 1_024
@@ -42,7 +42,7 @@ class Approvals:
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
         self._waiting: dict[TransactionId, Approval] = {}
-        self._turns: dict[int, asyncio.Lock] = {}
+        self._turns: dict[int, Turns] = {}
         self._outcomes: deque[ApprovalOutcome] = deque(maxlen=OUTCOMES_KEPT)
         self._phases: set[asyncio.Queue[ApprovalView]] = set()
         self._bells: set[asyncio.Event] = set()
@@ -77,17 +77,18 @@ class Approvals:
     def entered(self, wanted: Wanted) -> Iterator[Approval]:
         """Let a request wait, until the block ends.
 
-        Raises UnavailableError when too many wait for its device, or the signer shuts down.
+        Raises UnavailableError when too many of its client wait for its device, or the signer shuts down.
         """
         if self._closing:
             raise _shutting_down()
-        before = sum(1 for each in self._waiting.values() if each.wanted.device is wanted.device)
-        if before >= WAITING_MAX and wanted.client != ROTATION_CLIENT:  # no client holds up a drain
-            text = f"{before} requests wait for {wanted.device.device} already: answer those first"
+        same = [each.wanted for each in self._waiting.values() if each.wanted.device is wanted.device]
+        own = sum(1 for each in same if each.client == wanted.client)
+        if own >= WAITING_MAX:  # counted by client: none fills the queue of another one
+            text = f"{own} requests of yours wait for {wanted.device.device} already: answer those first"
             raise UnavailableError(FailReason.DEVICE_BUSY, text)
         approval = Approval(wanted, clock=self._clock, changed=self._tell)
         self._waiting[wanted.id] = approval
-        approval.wait_behind(before)
+        approval.wait_behind(len(same))
         try:
             yield approval
         finally:
@@ -97,15 +98,15 @@ class Approvals:
 
     @asynccontextmanager
     async def turn(self, approval: Approval) -> AsyncIterator[None]:
-        """Wait until the person is free, first come, first served. Raises what ends the request before."""
-        lock = self._turns.setdefault(id(approval.wanted.device), asyncio.Lock())
-        taking = _Taking(lock)
+        """Wait until the person is free and it comes next. Raises what ends the request before."""
+        turns = self._turns.setdefault(id(approval.wanted.device), Turns())
+        turns.join(approval)
         try:
-            await approval.unless_over(taking.wait())
+            self._count_again(approval.wanted.device)
+            await approval.unless_over(turns.given(approval))
             yield
         finally:
-            if taking.held:  # also when it was taken in the very moment in which the request ended
-                lock.release()
+            turns.leave(approval)
 
     def remember(self, outcome: ApprovalOutcome) -> None:
         """Keep a decision for whoever looks."""
@@ -132,14 +133,9 @@ class Approvals:
         finally:
             self._bells.discard(event)
 
-    def backend_is_free(self, device: AttendedBackend) -> bool:
-        """Whether nobody is before its person now."""
-        lock = self._turns.get(id(device))
-        return lock is None or not lock.locked()
-
     def _count_again(self, device: AttendedBackend) -> None:
-        same = [each for each in self._waiting.values() if each.wanted.device is device]
-        for before, approval in enumerate(same):
+        turns = self._turns.get(id(device))
+        for before, approval in enumerate(() if turns is None else turns.in_order()):
             if approval.phase is DevicePhase.QUEUED:
                 approval.wait_behind(before)
 
@@ -154,18 +150,6 @@ class Approvals:
     def _ring(self) -> None:
         for event in self._bells:
             event.set()
-
-
-class _Taking:
-    """Waits for a lock and knows whether it has it, however the waiting ended."""
-
-    def __init__(self, lock: asyncio.Lock) -> None:
-        self._lock = lock
-        self.held = False
-
-    async def wait(self) -> None:
-        await self._lock.acquire()
-        self.held = True
 
 
 def _shutting_down() -> UnavailableError:

@@ -1,6 +1,7 @@
 """People and devices against a trader that was taken over, and against moments that nobody planned for."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -11,11 +12,13 @@ from signer.domain.chain import Head, ReferenceQuote
 from signer.domain.decisions import Denied
 from signer.domain.errors import PreconditionError, RejectedError, UnavailableError
 from signer.domain.reasons import DenyReason, FailReason
+from signer.domain.records import TransactionRecord
 from signer.domain.rotation import ROTATION_CLIENT
 from signer.domain.slots import TransactionKind
 from signer.domain.time import UnixMs
-from signer.domain.transactions import IdempotencyKey, TransactionId
-from signer.service.approvals.approval import Wanted
+from signer.domain.transactions import ClientName, IdempotencyKey, TransactionId
+from signer.service.approvals.approval import Approval, Wanted
+from signer.service.approvals.approvals import WAITING_MAX, Approvals
 from tests.fakes import policies
 from tests.fakes.signer_world import ACCOUNT, ADMIN, TRADER, own_swap, sign_request, signer_world
 from tests.fakes.wallet_world import COLD, HOT, WARM, policy_text, wallet_world
@@ -23,6 +26,8 @@ from tests.fakes.wallet_world import TRADER as WALLET_TRADER
 from tests.unit.service.test_attend import Desk, desk, patient_swap
 from tests.unit.service.test_take_over_nonce import bump
 from tests.unit.service.test_wallets import TOP_UP
+
+HONEST = replace(TRADER, name=ClientName("spiffe://test/honest"))
 
 
 def drain_step(there: Desk) -> Wanted:
@@ -125,3 +130,61 @@ async def test_no_minimum_of_a_trader_blinds_the_operators() -> None:
 
         there.device.press(RejectedError(DenyReason.REJECTED_ON_DEVICE, "no"))
         assert isinstance(await asked, Denied)
+
+
+async def test_a_client_that_fills_its_queue_leaves_room_and_turns_to_others() -> None:
+    async with desk() as there:
+        flood = [there.ask(number) for number in range(WAITING_MAX)]
+        await there.until(lambda: len(there.waiting) == WAITING_MAX)
+        await there.shown()
+        request = sign_request("key-of-the-honest", patient_swap())
+        honest = asyncio.ensure_future(there.world.services.sign_evm_transaction(HONEST, request))
+        await there.until(lambda: len(there.waiting) == WAITING_MAX + 1)
+
+        assert there.waiting[-1].message == "1 before this one"
+        assert there.waiting[1].message == "2 before this one"
+        for number in range(2):
+            await there.shown(number + 1)
+            there.device.press()
+        assert isinstance(await honest, TransactionRecord)
+        assert sum(each.done() for each in flood) == 1
+        there.world.services.approvals.close()
+        await asyncio.gather(*flood, return_exceptions=True)
+
+
+async def test_the_step_of_a_drain_goes_before_all_that_clients_queued() -> None:
+    async with desk() as there:
+        flood = [there.ask(number) for number in range(WAITING_MAX)]
+        await there.shown()
+        approvals = there.world.services.approvals
+        with approvals.entered(drain_step(there)) as approval:
+            taking = asyncio.ensure_future(_has_turn(approvals, approval))
+            await there.until(lambda: "1 before" in approval.view().message)
+            there.device.press()
+
+            await taking
+        approvals.close()
+        await asyncio.gather(*flood, return_exceptions=True)
+
+
+async def test_a_turn_that_was_given_to_a_request_in_the_moment_of_its_end_goes_to_the_next() -> None:
+    async with desk() as there:
+        first, second, third = (there.ask(number) for number in range(3))
+        await there.until(lambda: len(there.waiting) == 3)
+        await there.shown()
+        gone = there.world.services.approvals.find(there.id(1))
+        assert gone is not None
+        there.device.press()
+        await first
+        gone.end(RejectedError(DenyReason.GIVEN_UP, "in the same moment"))
+        await there.until(lambda: len(there.device.shown) >= 2)
+        await there.until(second.done)
+        await there.until(lambda: there.device.busy)
+        there.device.press()
+
+        assert isinstance(await third, TransactionRecord)
+
+
+async def _has_turn(approvals: Approvals, approval: Approval) -> None:
+    async with approvals.turn(approval):
+        return
