@@ -1,14 +1,19 @@
-"""A transport whose reads end. The library waits for ever after the first screen; refuses to do that.
+"""A transport whose reads and writes end. The library waits for ever after the first screen; refuses that.
 
 The library's own `timeout` covers the first answer of a call only, and its signing helpers take none.
 """
 
 import contextlib
+import math
 from collections.abc import Callable
 from typing import ClassVar
 
 from trezorlib.transport import Timeout, Transport
 from typing_extensions import override
+
+_ONE_POLL = -math.inf
+"""The library measures by the wall clock: set back by an hour, a wait of 0.1 s would last an hour. Before all
+time is over already, and it comes back after one poll (0.1 s over UDP, 0.3 s over USB)."""
 
 
 class BoundedTransport(Transport):
@@ -47,7 +52,13 @@ class BoundedTransport(Transport):
 
     @override
     def write_chunk(self, chunk: bytes, /) -> None:
-        self._inner.write_chunk(chunk)
+        while True:
+            try:
+                self._inner.write_chunk(chunk)
+            except Timeout:  # nothing was taken; raises when nobody waits any more
+                self._slice_s()
+            else:
+                return
 
     @override
     def read_chunk(self, *, timeout: float | None = None) -> bytes:
@@ -57,7 +68,7 @@ class BoundedTransport(Transport):
             if timeout is not None:
                 part = min(part, timeout - waited)
             try:
-                return self._inner.read_chunk(timeout=part)
+                return self._inner.read_chunk(timeout=_ONE_POLL)
             except Timeout:
                 waited += part
                 if timeout is not None and waited >= timeout:

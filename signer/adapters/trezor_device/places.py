@@ -10,6 +10,8 @@ from trezorlib.transport import Transport, TransportException
 from trezorlib.transport.udp import UdpTransport
 from trezorlib.transport.webusb import WebUsbTransport
 
+from signer.adapters.trezor_device.web_usb import WebUsb
+
 _UDP_TRIES = 5
 _UDP_PAUSE_S = 0.2
 """After each workflow an emulator is deaf for about 0.1 s, and its answer to a ping counts within 0.1 s."""
@@ -24,7 +26,7 @@ def finder(where: str) -> Callable[[], Transport]:
         return lambda: _udp(where)
     if where.startswith("serial:"):
         return lambda: _by_serial(where.removeprefix("serial:"))
-    return lambda: WebUsbTransport.find_by_path(where, prefix_search=False)
+    return lambda: WebUsb(WebUsbTransport.find_by_path(where, prefix_search=False).device)
 
 
 def _udp(where: str) -> Transport:
@@ -41,4 +43,4 @@ def _by_serial(serial: str) -> Transport:
     found = [each for each in WebUsbTransport.enumerate() if each.device.getSerialNumber() == serial]
     if len(found) != 1:
         raise TransportException(f"{len(found)} devices have the serial number {serial}: 1 is expected")
-    return found[0]
+    return WebUsb(found[0].device)

@@ -92,8 +92,9 @@ def test_a_serial_number_finds_its_device_among_others(monkeypatch: pytest.Monke
     mine = Found("MINE")
     monkeypatch.setattr(WebUsbTransport, "enumerate", lambda: [Found("OTHER"), mine])
 
-    found: object = finder("serial:MINE")()
-    assert found is mine
+    found = finder("serial:MINE")()
+    assert isinstance(found, WebUsbTransport)
+    assert found.device is mine.device
 
 
 def _device(where: str, *, allow_udp: bool = False) -> TrezorDevice:

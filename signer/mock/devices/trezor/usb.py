@@ -15,7 +15,8 @@ from signer.mock.devices.trezor.device import TrezorDevice
 from signer.mock.devices.trezor.wire import CHUNK_BYTES
 from signer.mock.devices.trezor.wires import wire_of
 
-_POLL_S = 0.02
+_POLL_S = 0.1
+"""One wait for a packet, as over UDP; whoever has a shorter one waits as long."""
 
 
 class UsbPort:
