@@ -17,7 +17,6 @@ from trader.cli.doctor import doctor
 from trader.cli.reports import orders, positions, status
 from trader.cli.wallets import release
 from trader.domain.errors import ConfigurationError
-from trader.domain.ids import WalletId
 from trader.domain.orders import CLOSED_STATES, OrderKind, OrderState
 from trader.engine.reconcile import Reconciler, compare_books
 from trader.settings import Settings, load
@@ -194,7 +193,7 @@ async def test_a_wallet_whose_books_drift_is_halted_and_released_when_they_agree
         refused = await release(settings, as_json=True)
 
     assert after_one_look == {}
-    assert "USDX +5 base units" in halted[WalletId(settings.wallet)]
+    assert "USDX +5 base units" in halted[office.wallet]
     assert refused == 1
 
 
