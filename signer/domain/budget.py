@@ -29,6 +29,11 @@ def top_up_resource(token: Address | None, to: Address) -> Resource:
     return Resource(f"{_TOP_UP}{NATIVE if token is None else token}:{to}")
 
 
+def topped_up(resource: Resource) -> str | None:
+    """Token, or `native`, of a resource that counts top-ups; None for any other."""
+    return resource.split(":")[1] if resource.startswith(_TOP_UP) else None
+
+
 def unit_of(resource: Resource) -> str:
     """What an amount of it is counted in: "wei", "base units" or "count"."""
     if resource == TRANSACTIONS:

@@ -1,6 +1,7 @@
 """One request, as a person should read it before they press: what leaves, what comes back, at what cost."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import ROUND_FLOOR
 
 from rich.text import Text
@@ -18,7 +19,7 @@ from signer.cli.console.figures import (
 )
 from signer.cli.console.lines import LABEL, Block, cropped, heading, in_groups, labelled, wrapped
 from signer.cli.console.waiting import PHASES
-from signer.domain.budget import FEE, NATIVE, TRANSACTIONS, Resource
+from signer.domain.budget import FEE, NATIVE, TRANSACTIONS, Resource, topped_up
 from signer.ports.device import Screen
 from signer.ports.ledger import LimitUse
 from signer.service.approvals.brief import AssetAmount, Brief
@@ -136,8 +137,11 @@ def _counted(approval: SeenApproval, brief: Brief, resource: Resource) -> AssetA
         return _native(approval, brief.fee_max_wei, named="fee")
     if resource == TRANSACTIONS:
         return AssetAmount(asset=TRANSACTIONS, symbol="signatures", decimals=0, amount=1)
-    asset = _NATIVE_ASSET if resource == NATIVE else resource.removeprefix("token:")
-    return next((each for each in brief.pays if each.asset == asset), None)
+    asset = _NATIVE_ASSET if resource == NATIVE else topped_up(resource) or resource.removeprefix("token:")
+    paid_ = next((each for each in brief.pays if each.asset == asset), None)
+    if paid_ is None or topped_up(resource) is None:
+        return paid_
+    return replace(paid_, symbol=f"{paid_.symbol} topped up")
 
 
 def _limit(label: str, use: LimitUse, counted: AssetAmount, width: int) -> Text:

@@ -44,7 +44,7 @@ class Brief:
 
     `actions` begins with a sentence for people; the decoded fields follow. `fee_max_wei` is the most that
     inclusion may cost. `slippage_bps` is None without a reference. `positions` is empty while the node is
-    away; `budget` is what is used before this request.
+    away; `budget` is what is used before this request of each limit that it counts against.
     """
 
     actions: tuple[str, ...]

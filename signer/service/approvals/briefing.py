@@ -5,6 +5,7 @@ import asyncio
 from signer.domain.accounts import Address, address_of
 from signer.domain.actions import Swap
 from signer.domain.claims import SwapClaim
+from signer.domain.decisions import Denied
 from signer.domain.errors import UnavailableError
 from signer.policy.model import AccountPolicy
 from signer.policy.rules.slippage import slippage_bps
@@ -54,10 +55,9 @@ class Briefing:
         )
 
     async def _budget(self, case: Case) -> tuple[LimitUse, ...]:
-        rules = case.policy.account(case.account)
-        if rules is None:
+        if isinstance(case.decision, Denied):
             return ()
-        return tuple(await self._ledger.usage(case.account, rules.limits, self._clock.now()))
+        return tuple(await self._ledger.usage(case.account, case.decision.limits, self._clock.now()))
 
     async def _positions(self, case: Case, assets: Assets, moves: Moves) -> tuple[PositionChange, ...]:
         binding = self._accounts.binding(case.account)

@@ -180,6 +180,19 @@ def test_wrapping_has_no_price_and_no_slippage() -> None:
     assert "\nprice" not in text
 
 
+def test_a_top_up_counts_against_its_own_cap() -> None:
+    approval = swap_before_a_person()
+    del approval.receives_at_least[:], approval.budget[:]
+    approval.budget.add(
+        resource=f"topup:{approval.pays[0].asset}:0x{'11' * 20}",
+        window_s=86_400,
+        limit=str(400_000 * 10**6),
+        used=str(100_000 * 10**6),
+    )
+
+    assert "100,000 + 250,000 of 400,000 USDC topped up in 24 h" in drawn(showing(approval))
+
+
 def test_an_account_that_holds_too_little_is_called_so() -> None:
     approval = swap_before_a_person()
     approval.positions[0].after = "-5000000"

@@ -18,6 +18,8 @@ from signer.domain.errors import UnavailableError
 from signer.domain.reasons import DenyReason, FailReason
 from signer.domain.slots import TransactionKind
 from signer.domain.transactions import ClientName, EvmPayload, IdempotencyKey, TransactionId
+from signer.policy.charges import charges_of
+from signer.policy.limits import limits_on
 from signer.policy.replacement import cancellation_of
 from signer.service.accounts import Accounts, Binding
 from signer.service.approvals.brief import AssetAmount, Brief
@@ -299,8 +301,13 @@ async def test_a_transfer_to_the_account_itself_leaves_nothing() -> None:
     assert told.actions[0].endswith("to the account itself")
 
 
-async def test_the_budget_has_every_limit_of_the_account() -> None:
-    told = await brief(case(SWAP))
+async def test_the_budget_has_the_limits_that_the_request_counts_against() -> None:
+    rules = policies.policy().account(ACCOUNT)
+    assert rules is not None
+    charges = charges_of(rules, _payload(SWAP), SWAP)
+    decision = Approved(charges=charges, limits=limits_on(rules, charges), trace=())
 
-    assert {use.limit.resource for use in told.budget} >= {"fee", "transactions", "native", f"token:{WETH}"}
+    told = await brief(replace(case(SWAP), decision=decision))
+
+    assert {use.limit.resource for use in told.budget} == {"fee", "transactions", f"token:{WETH}"}
     assert all(use.used == 0 for use in told.budget)
