@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, SecretStr, TypeAdapter, ValidationError
 
+from signer.adapters.whole_file import alone_with, replace
 from signer.domain.errors import ConfigurationError
 
 _MAX_BYTES = 64 * 1024
@@ -46,7 +47,8 @@ def read_credentials(path: Path | None) -> Sequence[HostCredential]:
     if path is None:
         return ()
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        # Not blocking: a pipe in its place would keep the thread of the device for ever.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:
             mode = os.fstat(file.fileno()).st_mode
             content = file.read(_MAX_BYTES)
@@ -82,16 +84,10 @@ def require_storable(path: Path) -> None:
 
 
 def _store(path: Path, credential: HostCredential) -> None:
-    kept = [each for each in read_credentials(path) if each.trezor_pubkey != credential.trezor_pubkey]
-    text = ",\n ".join(_as_json(each) for each in (*kept, credential))
-    beside = path.with_name(f".{path.name}.new")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write(f"[{text}]\n")
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    with alone_with(path):
+        kept = [each for each in read_credentials(path) if each.trezor_pubkey != credential.trezor_pubkey]
+        text = ",\n ".join(_as_json(each) for each in (*kept, credential))
+        replace(path, f"[{text}]\n".encode(), mode=0o600)
 
 
 def _cannot_be_written(path: Path, why: str | None) -> str:
