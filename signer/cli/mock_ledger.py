@@ -1,6 +1,5 @@
 """`airlock-signer mock-device ledger`: a Ledger on TCP and a scripted person; stdin presses buttons."""
 
-import json
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -9,6 +8,7 @@ from pathlib import Path
 from signer.adapters.dev_key.derivation import TEST_MNEMONIC
 from signer.cli.command import Arguments, Subparsers
 from signer.cli.exit_codes import ExitCode
+from signer.cli.mock_lines import say
 from signer.domain.errors import ConfigurationError
 from signer.mock.devices.ledger.apdu import Review
 from signer.mock.devices.ledger.device import LedgerDevice
@@ -56,7 +56,7 @@ def _run(arguments: Arguments) -> int:
     try:
         with LedgerServer(device, port=arguments.port) as server:
             # The first line on stdout tells a test harness where to connect.
-            print(json.dumps({"listening": server.address, "app": device.app}), flush=True)
+            say({"listening": server.address, "app": device.app})
             _obey(device)
     except (OSError, OverflowError) as error:
         text = f"--port {arguments.port}: {error}; allowed is a free port of 127.0.0.1, or 0"
@@ -74,7 +74,7 @@ def _telling(person: Person) -> Person:
     def tell(review: Review) -> Act:
         act = person(review)
         shown = {"review": review.title, "screens": list(review.screens), "person": act.press.value}
-        print(json.dumps(shown), flush=True)
+        say(shown)
         return act
 
     return tell
@@ -89,9 +89,9 @@ def _obey(device: LedgerDevice) -> None:
             return
         if words in commands:
             done = commands[words]()
-            print(json.dumps({"did": words, "pressed": done is not False}), flush=True)
+            say({"did": words, "pressed": done is not False})
         elif words:
-            print(json.dumps({"unknown": words[:80], "allowed": [*commands, "quit"]}), flush=True)
+            say({"unknown": words[:80], "allowed": [*commands, "quit"]})
     signal.pause()
 
 

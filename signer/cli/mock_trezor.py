@@ -1,9 +1,7 @@
 """`airlock-signer mock-device trezor`: a Trezor on UDP and a scripted person; stdin presses buttons."""
 
-import json
 import signal
 import sys
-import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import get_args
@@ -11,6 +9,7 @@ from typing import get_args
 from signer.adapters.dev_key.derivation import TEST_MNEMONIC
 from signer.cli.command import Arguments, Subparsers
 from signer.cli.exit_codes import ExitCode
+from signer.cli.mock_lines import say
 from signer.domain.errors import ConfigurationError
 from signer.mock.devices.trezor.device import TrezorDevice
 from signer.mock.devices.trezor.flavour import FLAVOURS
@@ -20,7 +19,6 @@ from signer.mock.devices.trezor.udp import UdpServer
 
 _PRESSES = get_args(Act.model_fields["press"].annotation)
 _COMMANDS = ("approve", "reject", "unplug", "plug", "lock", "restart", "evict")
-_SAYING = threading.Lock()
 
 
 def add_to(subparsers: Subparsers) -> None:
@@ -51,7 +49,7 @@ def _run(arguments: Arguments) -> int:
         person=_telling(_person(arguments)),
         pin=arguments.pin,
     )
-    device.state.on_code = lambda code: _say({"code": code})
+    device.state.on_code = lambda code: say({"code": code})
     try:
         with UdpServer(device, port=arguments.port) as server:
             # The first line on stdout tells a test harness where to connect.
@@ -61,7 +59,7 @@ def _run(arguments: Arguments) -> int:
                 "where": f"udp:{server.address}",
                 "fingerprint": fingerprint,
             }
-            _say(ready)
+            say(ready)
             _obey(device, server)
     except (OSError, OverflowError) as error:
         text = f"--port {arguments.port}: {error}; allowed is a free port of 127.0.0.1, or 0"
@@ -85,7 +83,7 @@ def _telling(person: Person) -> Person:
             "shown": screen.shown,
             "person": decision.press.value,
         }
-        _say(shown)
+        say(shown)
         return decision
 
     return tell
@@ -100,16 +98,10 @@ def _obey(device: TrezorDevice, server: UdpServer) -> None:
             return
         if word in commands:
             done = commands[word]()
-            _say({"did": word, "pressed": done is not False})
+            say({"did": word, "pressed": done is not False})
         elif word:
-            _say({"unknown": word[:80], "allowed": [*commands, "quit"]})
+            say({"unknown": word[:80], "allowed": [*commands, "quit"]})
     signal.pause()
-
-
-def _say(line: Mapping[str, object]) -> None:
-    """One whole line: the device speaks from its own thread."""
-    with _SAYING:
-        print(json.dumps(line), flush=True)
 
 
 def _commands(device: TrezorDevice, server: UdpServer) -> Mapping[str, Callable[[], object]]:
