@@ -1,4 +1,4 @@
-"""Files that a command changes and the signer reads: whole, nobody's change lost, and still of their owner."""
+"""Files that a command changes and the signer reads: whole, no change lost, and still of their owner."""
 
 import os
 import threading
