@@ -57,8 +57,8 @@ class CancelTransaction:
         if approval is not None and client.may(CANCELLATION.method, approval.wanted.account):
             refuse_rotations(approval.wanted.client, request.transaction, approval.wanted.account)
             why = f"{client.name} gave it up"
-            if approval.end(RejectedError(DenyReason.GIVEN_UP, why)):
-                await approval.over()
+            approval.end(RejectedError(DenyReason.GIVEN_UP, why))
+            await approval.over()  # also where somebody else ended it a moment before
         record = await self._ledger.get(request.transaction)
         if _never_signed(record, client) or (record is None and self._was_given_up(request, client)):
             return GivenUp(transaction=request.transaction)

@@ -19,6 +19,7 @@ from signer.domain.time import UnixMs
 from signer.domain.transactions import ClientName, IdempotencyKey, TransactionId
 from signer.service.approvals.approval import Approval, Wanted
 from signer.service.approvals.approvals import WAITING_MAX, Approvals
+from signer.service.cancel_transaction import GivenUp
 from tests.fakes import policies
 from tests.fakes.signer_world import ACCOUNT, ADMIN, TRADER, own_swap, sign_request, signer_world
 from tests.fakes.wallet_world import COLD, HOT, WARM, policy_text, wallet_world
@@ -188,3 +189,19 @@ async def test_a_turn_that_was_given_to_a_request_in_the_moment_of_its_end_goes_
 async def _has_turn(approvals: Approvals, approval: Approval) -> None:
     async with approvals.turn(approval):
         return
+
+
+async def test_giving_up_twice_at_once_asks_nobody_for_a_cancellation() -> None:
+    async with desk() as there:
+        asked = there.ask(0)
+        await there.shown()
+        wanted = there.id(0)
+        cancelling = [
+            asyncio.ensure_future(there.world.services.cancel_transaction(TRADER, bump(key, wanted)))
+            for key in ("cancel-0000000001", "cancel-0000000002")
+        ]
+
+        answers = await asyncio.gather(*cancelling)
+
+        assert answers == [GivenUp(transaction=wanted)] * 2
+        assert isinstance(await asked, Denied)
