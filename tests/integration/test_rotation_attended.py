@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Callable
 
+import pytest
+
 from signer.adapters.dev_key.backend import DevKey, DevKeyBackend
 from signer.domain.accounts import AccountState
-from signer.domain.errors import RejectedError
-from signer.domain.reasons import DenyReason
+from signer.domain.errors import BrokenError, RejectedError, SignerError
+from signer.domain.reasons import DenyReason, FailReason
 from signer.service.rotation.rotate_account import RotationStep
 from tests.fakes.fake_device import FakeDevice
 from tests.integration.rotation_rig import ADMIN, NEW_ADDRESS, OLD, OLD_ADDRESS, RotationRig, rotation_rig
@@ -68,8 +70,15 @@ async def test_a_person_confirms_every_step_of_a_drain_and_no_turn_waits_for_the
         assert rig.state(OLD) is AccountState.RETIRED
 
 
-async def test_a_step_that_a_person_refused_is_not_asked_again_until_somebody_resumes(
-    anvil: Anvil, world: World
+@pytest.mark.parametrize(
+    ("end", "held"),
+    [
+        (RejectedError(DenyReason.REJECTED_ON_DEVICE, "the person said no"), "not confirmed"),
+        (BrokenError(FailReason.SIGNATURE_INVALID, "signed by another key"), "another key"),
+    ],
+)
+async def test_a_step_that_a_person_answered_in_vain_is_not_asked_again_until_somebody_resumes(
+    anvil: Anvil, world: World, end: SignerError, held: str
 ) -> None:
     person = a_person()
     async with rotation_rig(anvil, world, keys=person) as rig:
@@ -77,13 +86,13 @@ async def test_a_step_that_a_person_refused_is_not_asked_again_until_somebody_re
         await rig.turn()
         await until(lambda: person.busy)
         asked = len(person.shown)
-        person.press(RejectedError(DenyReason.REJECTED_ON_DEVICE, "the person said no"))
+        person.press(end)
         await until(lambda: bool(rig.services.accounts.view(OLD).reason))
 
         for _ in range(3):
             await rig.turn()
         assert len(person.shown) == asked
-        assert "not confirmed" in rig.services.accounts.view(OLD).reason
+        assert held in rig.services.accounts.view(OLD).reason
 
         await rig.services.resume(ADMIN, OLD)
         await rig.turn()

@@ -17,7 +17,7 @@ from signer.domain.accounts import AccountId, Address, address_of
 from signer.domain.actions import DrainAction, Erc20Approve, Erc20Transfer, NativeTransfer
 from signer.domain.budget import excesses
 from signer.domain.decisions import Decision, Denied
-from signer.domain.errors import PreconditionError, SignerError, UnavailableError
+from signer.domain.errors import BrokenError, PreconditionError, SignerError, UnavailableError
 from signer.domain.records import TransactionRecord
 from signer.domain.rotation import ROTATION_CLIENT, Rotation
 from signer.domain.slots import SlotEvent, SlotState, TransactionKind
@@ -137,7 +137,7 @@ class Drain:
             if await self._signed(rotation, step):
                 return True
             reason = "a step was not confirmed: resume to be asked again"
-        except PreconditionError as error:
+        except (PreconditionError, BrokenError) as error:  # a bad signature was confirmed, too
             reason = str(error)
         except SignerError as error:  # out of reach: the next turn tries again
             self._log.event("rotation.not_signed", account=rotation.old, problem=str(error))
