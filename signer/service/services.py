@@ -177,7 +177,7 @@ def wire(ports: Ports) -> Services:
         replace_transaction=replacing,
         cancel_transaction=CancelTransaction(approvals=approvals, cancelling=cancelling, ledger=ledger),
         report_broadcast=ReportBroadcast(ledger=ledger, clock=clock),
-        get_transaction=GetTransaction(ledger=ledger),
+        get_transaction=GetTransaction(ledger=ledger, replay=replay),
         get_budget=GetBudget(policies=policies, ledger=ledger, clock=clock),
         watch_transactions=WatchTransactions(accounts=accounts, ledger=ledger, approvals=approvals),
         pause=Pause(accounts=accounts, approvals=approvals, policies=policies, audit=audit, clock=clock),

@@ -52,6 +52,10 @@ class Replay:
             raise _reused(key)
         return await asyncio.shield(flight.task)
 
+    def works_on(self, client: ClientName, key: IdempotencyKey) -> bool:
+        """Whether a question with this key has no answer yet."""
+        return (client, key) in self._flights
+
     async def drain(self) -> None:
         """Refuse new work and wait for what is in flight."""
         self._closing = True

@@ -14,7 +14,7 @@ from signer.domain.errors import PreconditionError, RejectedError, UnavailableEr
 from signer.domain.reasons import DenyReason, FailReason
 from signer.domain.records import TransactionRecord
 from signer.domain.slots import SlotState
-from signer.domain.transactions import TransactionId
+from signer.domain.transactions import IdempotencyKey, TransactionId
 from signer.ports.device import DevicePhase
 from signer.service.approvals.approval import ApprovalView
 from signer.service.approvals.approvals import WAITING_MAX
@@ -340,6 +340,24 @@ async def test_the_same_key_joins_what_waits_instead_of_a_second_dialog() -> Non
 
         assert records[0] == records[1]
         assert len(there.device.shown) == 1
+
+
+async def test_what_waits_is_neither_known_nor_unknown_by_its_key() -> None:
+    async with desk() as there:
+        first, second = there.ask(0), there.ask(1)
+        await there.until(lambda: len(there.waiting) == 2)
+        await there.shown()
+
+        for number in range(2):
+            with pytest.raises(UnavailableError, match="worked on"):
+                await there.world.services.get_transaction(TRADER, key=IdempotencyKey(f"key-{number:012d}"))
+        there.device.press()
+        await there.shown(2)
+        there.device.press()
+        for asked, number in ((first, 0), (second, 1)):
+            record = await asked
+            key = IdempotencyKey(f"key-{number:012d}")
+            assert await there.world.services.get_transaction(TRADER, key=key) == record
 
 
 async def test_a_queue_has_an_end() -> None:
