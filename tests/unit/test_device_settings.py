@@ -31,6 +31,11 @@ def test_an_account_on_a_ledger_names_its_device_and_its_path() -> None:
         ((*_ON_A_DEVICE, ("m/44'", "44'")), "should match pattern"),
         ((*_ON_A_DEVICE, ("serial:0001", "first")), "should match pattern"),
         ((*_ON_A_DEVICE, ("[[clients]]", _DEVICE)), "two ledgers with name 'desk'"),
+        # A person is told a name: it has to be one device that is meant.
+        (
+            (*_ON_A_DEVICE, ("[[clients]]", _DEVICE.replace("ledgers", "trezors"))),
+            "two devices with name 'desk'",
+        ),
     ],
 )
 def test_what_does_not_fit_together_is_named(changes: tuple[tuple[str, str], ...], problem: str) -> None:
