@@ -275,7 +275,8 @@ class Settings(Strict):
                 )
         unique((device.name for device in self.trezors), "trezors with name")
         unique((device.where for device in self.trezors), "trezors with where")
-        unique((device.name for device in (*self.ledgers, *self.trezors)), "devices with name")
+        of_all = [*(each.name for each in self.ledgers), *(each.name for each in self.trezors)]
+        unique(of_all, "devices with name")
         names = {device.name for device in self.trezors}
         for account in self.accounts:
             if account.trezor is not None and account.trezor.device not in names:
