@@ -1,13 +1,9 @@
-"""A Trezor's thread always comes back: from a device that takes nothing, and when the clock is set back."""
+"""A Trezor's thread always comes back from a device that takes nothing."""
 
-import socket
-from collections.abc import Iterator
-from itertools import count
-from types import SimpleNamespace
 
 import pytest
 import usb1
-from trezorlib.transport import Transport, udp
+from trezorlib.transport import Transport
 from trezorlib.transport.webusb import WebUsbTransport
 
 from signer.adapters.trezor_device.bounded_transport import BoundedTransport
@@ -56,13 +52,6 @@ def _found(handle: _Handle, monkeypatch: pytest.MonkeyPatch) -> Transport:
     return finder("webusb:001:2")()
 
 
-@pytest.fixture(name="silent")
-def _silent() -> Iterator[int]:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
-        listener.bind(("127.0.0.1", 0))
-        yield listener.getsockname()[1]
-
-
 def test_a_device_that_takes_nothing_is_written_to_within_the_time_of_the_request(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -81,13 +70,3 @@ def test_a_device_that_takes_a_part_is_not_written_to_again(monkeypatch: pytest.
     with bounded, pytest.raises(Exception, match="5 of 64"):
         bounded.write_chunk(CHUNK)
     assert handle.writes == 1
-
-
-def test_a_clock_that_is_set_back_makes_no_read_longer(silent: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    backwards = count(start=10**9, step=-3_600)
-    monkeypatch.setattr(udp, "time", SimpleNamespace(time=lambda: next(backwards)))
-    bounded = BoundedTransport(udp.UdpTransport(f"127.0.0.1:{silent}"), Request(None, answer_ms=200).slice_s)
-
-    with bounded, pytest.raises(TimeOverError):
-        bounded.read_chunk()
-    assert next(backwards) > 10**9 - MANY * 3_600
