@@ -1,6 +1,5 @@
 """A Trezor's thread always comes back from a device that takes nothing."""
 
-
 import pytest
 import usb1
 from trezorlib.transport import Transport
