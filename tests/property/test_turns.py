@@ -1,4 +1,4 @@
-"""The queue before a person, whatever comes: one turn at a time, it goes on, and nobody is starved of turns."""
+"""The queue before a person, whatever comes: one turn at a time, it goes on, and nobody is starved."""
 
 import asyncio
 from dataclasses import dataclass, field
