@@ -103,7 +103,10 @@ def _text(data: bytes) -> tuple[str, bytes]:
     length = data[0] if data else 0
     if not 0 < length < len(data):
         raise ValueError("a text is cut short")
-    return data[1 : 1 + length].decode("ascii"), data[1 + length :]
+    text = data[1 : 1 + length].decode("ascii")
+    if not text.isprintable():  # it will stand in messages, on a terminal
+        raise ValueError("a text with control characters")
+    return text, data[1 + length :]
 
 
 def _version(text: str) -> Version:

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from signer.adapters.device.deadline import Deadline
+from signer.adapters.device.plain import plain
 from signer.adapters.ledger_device.transport import TransportGoneError
 
 _VENDOR = 0x2C97
@@ -103,7 +104,7 @@ class HidTransport:
 
     def _product(self) -> str:
         try:
-            return self._handle.get_product_string() or ""
+            return plain(self._handle.get_product_string() or "")
         except (OSError, ValueError):
             return ""  # of no use but for people
 

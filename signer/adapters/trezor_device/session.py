@@ -13,6 +13,7 @@ from trezorlib.protobuf import MessageType
 from trezorlib.transport import Transport
 
 from signer.adapters.device.owner import GivenUpError, Ticket
+from signer.adapters.device.plain import plain
 from signer.adapters.device.states import DeviceState
 from signer.adapters.trezor_device import library
 from signer.adapters.trezor_device.bounded_transport import BoundedTransport
@@ -215,7 +216,7 @@ class TrezorSession:
     def _remember(self, features: messages.Features) -> None:
         model = features.model or ""
         version = f"{features.major_version}.{features.minor_version}.{features.patch_version}"
-        self.detail = f"Trezor {_NAMES.get(model, model)}, firmware {version}"
+        self.detail = f"Trezor {_NAMES.get(model, plain(model))}, firmware {version}"
 
     def _require_pinned(self, wallet: library.Session, key: TrezorKey) -> None:
         """Asked before each request: it also finds a wire on which something old is left."""

@@ -125,7 +125,9 @@ def _print(rows: Sequence[Row]) -> None:
     table = Table("where", "name", "what", "account", "state")
     for row in rows:
         state = Text("ready") if row.ready else Text(row.message or row.state)
-        table.add_row(row.where, row.name, row.detail or row.kind, row.account, state)
+        # A text, not a string: in a string, brackets are commands to the table.
+        texts = (row.where, row.name, row.detail or row.kind, row.account)
+        table.add_row(*map(Text, texts), state)
     Console().print(table)
 
 

@@ -230,6 +230,19 @@ def test_the_list_names_strangers_on_usb_as_the_settings_want_them(
     assert "serial:0001" in capsys.readouterr().out
 
 
+def test_what_a_device_calls_itself_is_text_and_no_command_to_the_table(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        listing, "ledgers_on_usb", lambda: [OnUsb(kind="ledger", where="serial:1", model="Nano [/x]")]
+    )
+    monkeypatch.setattr(listing, "trezors_on_usb", list)
+
+    run(["devices", "list"])
+
+    assert "Nano [/x]" in capsys.readouterr().out
+
+
 def test_a_device_of_the_settings_is_no_stranger(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -381,7 +381,9 @@ async def test_an_old_application_that_signs_early(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("ins", [0x01, 0x02, 0x06])
-@pytest.mark.parametrize("answer", ["6985", "00" * 65 + "9000", "9000", "ff9000", "01ff9000", "6a87"])
+@pytest.mark.parametrize(
+    "answer", ["6985", "00" * 65 + "9000", "9000", "ff9000", "01ff9000", "01021b5b01319000", "6a87"]
+)
 async def test_a_stale_answer_to_a_question_is_destroyed_and_the_question_asked_again(
     rig: Rig, ins: int, answer: str
 ) -> None:

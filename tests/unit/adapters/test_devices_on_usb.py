@@ -51,6 +51,17 @@ def test_a_ledger_that_may_not_be_opened_says_what_to_do(monkeypatch: pytest.Mon
     assert "udev" in found.problem
 
 
+def test_a_device_writes_nothing_over_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anything can be plugged in that calls itself a Ledger."""
+    _with_ledgers(
+        monkeypatch, {**_interface(b"1-2:1.0", "\x1b[2J"), "product_string": "Nano\x1b[1A[/] serial:0001"}
+    )
+
+    (found,) = ledgers_on_usb()
+
+    assert (found.where, found.model) == ("path:1-2:1.0", "Ledger Nano?[1A[/] serial:0001")
+
+
 class _Device:
     """As libusb describes one."""
 
