@@ -137,6 +137,9 @@ class _Dialog:
             yield credential
             if autoconnect:
                 yield from self._trust(client, credential)
+        except KeyboardInterrupt:  # the person at the terminal leaves: so does the code on the display
+            _leave(client)
+            raise
         except Exception as error:  # supervision: the library raises what a bad answer makes of its parser
             _leave(client)
             raise self._translate(error) from error

@@ -162,6 +162,19 @@ def test_a_person_may_leave_the_code_on_the_device(desk: _Desk) -> None:
     assert desk.pair().autoconnect
 
 
+def test_a_person_may_leave_the_terminal(desk: _Desk) -> None:
+    def control_c() -> str:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        desk.pair(control_c)
+
+    assert not desk.device.busy
+    assert desk.device.state.code is None
+    assert not desk.file.exists()
+    desk.pair()
+
+
 def test_nobody_confirms(tmp_path: Path) -> None:
     desk = _desk(tmp_path)
     desk.settings = replace(desk.settings, approval_ms=800, answer_ms=800)
