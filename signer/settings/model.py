@@ -277,6 +277,8 @@ class Settings(Strict):
         unique((device.where for device in self.trezors), "trezors with where")
         of_all = [*(each.name for each in self.ledgers), *(each.name for each in self.trezors)]
         unique(of_all, "devices with name")
+        locks = [*(each.lock_file for each in self.ledgers), *(each.lock_file for each in self.trezors)]
+        unique(map(str, locks), "devices with lock_file")
         names = {device.name for device in self.trezors}
         for account in self.accounts:
             if account.trezor is not None and account.trezor.device not in names:

@@ -36,6 +36,11 @@ def test_an_account_on_a_ledger_names_its_device_and_its_path() -> None:
             (*_ON_A_DEVICE, ("[[clients]]", _DEVICE.replace("ledgers", "trezors"))),
             "two devices with name 'desk'",
         ),
+        # One would keep the other away, and the message would be about another process.
+        (
+            (*_ON_A_DEVICE, ("[[clients]]", _DEVICE.replace('"desk"', '"two"').replace("0001", "0002"))),
+            "two devices with lock_file",
+        ),
     ],
 )
 def test_what_does_not_fit_together_is_named(changes: tuple[tuple[str, str], ...], problem: str) -> None:
