@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from signer.domain.accounts import AccountId
 from signer.domain.errors import RejectedError
 from signer.domain.reasons import DenyReason
 from signer.domain.rotation import ROTATION_CLIENT
@@ -18,6 +19,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.fake_device import FakeDevice
 from tests.fakes.policies import ACCOUNT, NOW
 
+DRAINING = AccountId(f"eip155:1:0x{'22' * 20}")
 CLIENTS = (ClientName("spiffe://test/a"), ClientName("spiffe://test/b"), ROTATION_CLIENT)
 ACTS = st.lists(
     st.one_of(
@@ -42,7 +44,7 @@ class Queue:
     def ask(self, client: ClientName) -> None:
         wanted = Wanted(
             id=TransactionId(f"{len(self.asked):032x}"),
-            account=ACCOUNT,
+            account=DRAINING if client == ROTATION_CLIENT else ACCOUNT,
             wallet="hot",
             client=client,
             idempotency_key=IdempotencyKey("k" * 16),

@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 from signer.domain.accounts import AccountId
-from signer.domain.errors import SignerError, UnavailableError
+from signer.domain.errors import PreconditionError, SignerError, UnavailableError
 from signer.domain.reasons import FailReason
+from signer.domain.rotation import ROTATION_CLIENT
 from signer.domain.time import UnixMs
 from signer.domain.transactions import TransactionId
 from signer.ports.clock import Clock
@@ -86,6 +87,8 @@ class Approvals:
         if own >= WAITING_MAX:  # counted by client: none fills the queue of another one
             text = f"{own} requests of yours wait for {wanted.device.device} already: answer those first"
             raise UnavailableError(FailReason.DEVICE_BUSY, text)
+        if wanted.client == ROTATION_CLIENT:
+            self._make_way(wanted.account)
         approval = Approval(wanted, clock=self._clock, changed=self._tell)
         self._waiting[wanted.id] = approval
         approval.wait_behind(len(same))
@@ -132,6 +135,13 @@ class Approvals:
             yield event
         finally:
             self._bells.discard(event)
+
+    def _make_way(self, account: AccountId) -> None:
+        """What clients want of an account that drains would only use up the time of the drain's step."""
+        text = f"{account} is being rotated out, and a step of its drain needs the person: ask again later"
+        for approval in tuple(self._waiting.values()):
+            if approval.wanted.account == account and approval.wanted.client != ROTATION_CLIENT:
+                approval.end(PreconditionError(FailReason.ACCOUNT_DRAINING, text))
 
     def _count_again(self, device: AttendedBackend) -> None:
         turns = self._turns.get(id(device))

@@ -28,6 +28,7 @@ from tests.unit.service.test_attend import Desk, desk, patient_swap
 from tests.unit.service.test_take_over_nonce import bump
 from tests.unit.service.test_wallets import TOP_UP
 
+OTHER = AccountId(f"eip155:31337:0x{'22' * 20}")
 HONEST = replace(TRADER, name=ClientName("spiffe://test/honest"))
 
 
@@ -153,12 +154,26 @@ async def test_a_client_that_fills_its_queue_leaves_room_and_turns_to_others() -
         await asyncio.gather(*flood, return_exceptions=True)
 
 
-async def test_the_step_of_a_drain_goes_before_all_that_clients_queued() -> None:
+async def test_the_step_of_a_drain_takes_what_clients_want_of_the_account_off_the_device() -> None:
     async with desk() as there:
         flood = [there.ask(number) for number in range(WAITING_MAX)]
         await there.shown()
         approvals = there.world.services.approvals
         with approvals.entered(drain_step(there)) as approval:
+            await _has_turn(approvals, approval)
+
+            for asked in flood:
+                with pytest.raises(PreconditionError, match="rotated out"):
+                    await asked
+        assert (len(there.device.shown), there.device.taken_off) == (1, 1)
+
+
+async def test_the_step_of_a_drain_goes_before_what_is_queued_for_other_accounts() -> None:
+    async with desk() as there:
+        flood = [there.ask(number) for number in range(3)]
+        await there.shown()
+        approvals = there.world.services.approvals
+        with approvals.entered(replace(drain_step(there), account=OTHER)) as approval:
             taking = asyncio.ensure_future(_has_turn(approvals, approval))
             await there.until(lambda: "1 before" in approval.view().message)
             there.device.press()
