@@ -157,6 +157,7 @@ async def test_a_client_that_fills_its_queue_leaves_room_and_turns_to_others() -
 async def test_the_step_of_a_drain_takes_what_clients_want_of_the_account_off_the_device() -> None:
     async with desk() as there:
         flood = [there.ask(number) for number in range(WAITING_MAX)]
+        await there.until(lambda: len(there.waiting) == WAITING_MAX)
         await there.shown()
         approvals = there.world.services.approvals
         with approvals.entered(drain_step(there)) as approval:
