@@ -44,12 +44,26 @@ class Looker(Generic[SessionT]):
         self._one = asyncio.Lock()
         self._looking = 0
         self._seen: dict[AccountId, tuple[int, _Problem | None]] = {}
+        self._running: dict[AccountId, asyncio.Task[DeviceStatus]] = {}
 
     async def look(self, account: AccountId, check: Callable[[SessionT, Ticket], object]) -> DeviceStatus:
         """How it is for this account. `check` raises what a request would; it shows nothing to the person."""
         known = self._known(account)
         if known is not None:
             return known
+        running = self._running.get(account)
+        if running is None:
+            running = self._running[account] = asyncio.create_task(self._ask(account, check))
+            running.add_done_callback(lambda _: self._running.pop(account))
+        # Who leaves before its end does not end it: torn off, it would cost the device its open wallet.
+        return await asyncio.shield(running)
+
+    async def aclose(self) -> None:
+        """Wait for looks whose askers have left. Close the owner first: that ends them."""
+        await asyncio.gather(*self._running.values())
+
+    async def _ask(self, account: AccountId, check: Callable[[SessionT, Ticket], object]) -> DeviceStatus:
+        known: DeviceStatus | None = None
         try:
             async with asyncio.timeout(self._within_ms / 1_000), self._one:
                 known = self._known(account)

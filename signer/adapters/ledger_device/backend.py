@@ -158,6 +158,7 @@ class LedgerBackend:
     async def aclose(self) -> None:
         """Give up what is shown, close the device, let other processes have it."""
         await self._owner.aclose()
+        await self._looker.aclose()
 
     @override
     def __repr__(self) -> str:

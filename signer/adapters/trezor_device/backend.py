@@ -154,6 +154,7 @@ class TrezorBackend:
     async def aclose(self) -> None:
         """End what the person has before them, and let go of the device."""
         await self._owner.aclose()
+        await self._looker.aclose()
 
     async def _watched(self, work: Callable[[TrezorSession, Ticket], T], watch: Watch | None) -> T:
         if watch is None:

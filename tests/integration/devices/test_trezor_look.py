@@ -144,6 +144,22 @@ async def test_a_look_does_not_wait_behind_a_pin_screen() -> None:
         await asyncio.wait({asking})
 
 
+async def test_who_leaves_in_the_middle_of_a_look_costs_the_device_nothing() -> None:
+    """A console is closed, a client hangs up: the wallet stays open, nobody types a passphrase again."""
+    async with rig(passphrase="", passphrase_on_device=True) as here:
+        await here.sign()
+        with here.device.mutex:  # it takes its time
+            looking = asyncio.create_task(here.backend.look(EVM))
+            await asyncio.sleep(0.1)
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+
+        status = await here.backend.look(EVM)
+        assert (status.ready, status.message) == (True, "")
+        await here.sign(1)
+        assert here.device.received.count("PassphraseAck") == 1
+
+
 async def test_an_account_of_another_device_is_broken_and_no_exception() -> None:
     async with rig() as here:
         status = await here.backend.look(AccountId(f"eip155:1:{_TO}"))
