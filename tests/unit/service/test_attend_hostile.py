@@ -141,9 +141,10 @@ async def test_a_client_that_fills_its_queue_leaves_room_and_turns_to_others() -
         await there.shown()
         request = sign_request("key-of-the-honest", patient_swap())
         honest = asyncio.ensure_future(there.world.services.sign_evm_transaction(HONEST, request))
-        await there.until(lambda: len(there.waiting) == WAITING_MAX + 1)
+        await there.until(
+            lambda: (len(there.waiting), there.waiting[-1].message) == (WAITING_MAX + 1, "1 before this one")
+        )
 
-        assert there.waiting[-1].message == "1 before this one"
         assert there.waiting[1].message == "2 before this one"
         for number in range(2):
             await there.shown(number + 1)
