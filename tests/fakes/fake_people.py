@@ -10,11 +10,15 @@ APPROVE = "approve"
 
 
 class FakePeople:
-    """`asked` lists the keys in the order in which somebody was asked. `always` answers without a test."""
+    """`asked` lists the keys in the order in which somebody was asked. `always` answers without a test.
+
+    `unsigned`: ids of what ended without a confirmation.
+    """
 
     def __init__(self) -> None:
         self.asked: list[IdempotencyKey] = []
         self.always: str | None = None
+        self.unsigned: set[str] = set()
         self._reviews: dict[IdempotencyKey, tuple[Waiting, asyncio.Future[str]]] = {}
         self._watchers: set[asyncio.Queue[Waiting]] = set()
 
@@ -43,6 +47,8 @@ class FakePeople:
         """Answer; anything but APPROVE is the reason of a denial, or what became of the device."""
         waiting, answer = self._reviews.pop(key)
         answer.set_result(button)
+        if button != APPROVE:
+            self.unsigned.add(waiting.transaction_id)
         self._tell(
             Waiting(
                 key=key,

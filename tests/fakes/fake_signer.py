@@ -219,6 +219,8 @@ class FakeSigner:
     ) -> Signed | Refused | GivenUp:
         del person_ms
         if self.people.give_up(transaction_id):
+            await asyncio.gather(*self._flights.values(), return_exceptions=True)
+        if transaction_id in self.people.unsigned:
             return GivenUp(transaction_id=transaction_id)
         old = self._by_id(transaction_id)
         empty = TransactionDraft(
@@ -237,6 +239,8 @@ class FakeSigner:
         )
 
     async def lookup(self, key: IdempotencyKey) -> SignerRecord | None:
+        if key in self._flights:
+            raise SignerUnavailableError("signer: IN_PROGRESS", reason="IN_PROGRESS")
         asked = self._ledger.get(key)
         if asked is None:
             return None

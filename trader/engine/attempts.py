@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import partial
 from typing import TypeAlias
 
-from trader.domain.errors import SignerNotReadyError
+from trader.domain.errors import SignerNotReadyError, SignerUnavailableError
 from trader.domain.ids import IdempotencyKey
 from trader.domain.orders import Order
 from trader.domain.quotes import TransactionDraft
@@ -19,7 +19,7 @@ from trader.engine.beliefs import belief_of
 from trader.engine.config import MAX_REPLACEMENTS
 from trader.engine.desk import Desk
 from trader.engine.fees import bumped
-from trader.ports.signer import GivenUp, Refused, Signed, SignerRecord
+from trader.ports.signer import IN_PROGRESS, GivenUp, Refused, Signed, SignerRecord
 from trader.ports.venue import Fees
 
 Answer: TypeAlias = Signed | Refused | PersonAsked
@@ -42,6 +42,14 @@ class Attempt:
     record: SignerRecord
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What was signed for one nonce, in order of fees. `asked`: one more is being asked for, of a person."""
+
+    attempts: tuple[Attempt, ...]
+    asked: bool
+
+
 def replacement_key(key: IdempotencyKey, number: int) -> IdempotencyKey:
     """Key of the nth replacement, from 1."""
     return IdempotencyKey(f"{key}-r{number}")
@@ -52,8 +60,8 @@ def cancellation_key(key: IdempotencyKey) -> IdempotencyKey:
     return IdempotencyKey(f"{key}-c")
 
 
-async def known_attempts(desk: Desk, order: Order) -> tuple[Attempt, ...]:
-    """Every transaction that was ever signed for the order's nonce, in order of their fees.
+async def known_attempts(desk: Desk, order: Order) -> Known:
+    """Every transaction that was ever signed for the order's nonce.
 
     Raises SignerUnavailableError, and SignerNotReadyError when the signer does not know even the original:
     it is not the signer that signed, or our grant is gone, and its silence about the others proves nothing.
@@ -63,15 +71,16 @@ async def known_attempts(desk: Desk, order: Order) -> tuple[Attempt, ...]:
     if original is None:
         raise SignerNotReadyError(f"signer: knows no signature under the key of order {order.id}")
     found = [Attempt(kind=AttemptKind.ORIGINAL, number=0, record=original)]
+    record: SignerRecord | PersonAsked | None = None
     for number in range(1, MAX_REPLACEMENTS + 1):
-        record = await desk.signer.lookup(replacement_key(key, number))
-        if record is None:
+        record = await _signed_later(desk, replacement_key(key, number))
+        if not isinstance(record, SignerRecord):
             break
         found.append(Attempt(kind=AttemptKind.REPLACEMENT, number=number, record=record))
-    cancellation = await desk.signer.lookup(cancellation_key(key))
-    if cancellation is not None:
+    cancellation = await _signed_later(desk, cancellation_key(key))
+    if isinstance(cancellation, SignerRecord):
         found.append(Attempt(kind=AttemptKind.CANCELLATION, number=len(found), record=cancellation))
-    return tuple(found)
+    return Known(attempts=tuple(found), asked=PersonAsked() in (record, cancellation))
 
 
 async def replace_next(desk: Desk, order: Order, last: Attempt) -> Answer:
@@ -141,6 +150,16 @@ async def original(desk: Desk, order: Order) -> Answer:
         person_ms=desk.people.person_ms(order.wallet),
     )
     return _of_signed(order, await _ask(desk, order, _key(order), ask))
+
+
+async def _signed_later(desk: Desk, key: IdempotencyKey) -> SignerRecord | PersonAsked | None:
+    """What is still being asked for cannot be mined: it hides nothing of what was signed before."""
+    try:
+        return await desk.signer.lookup(key)
+    except SignerUnavailableError as error:
+        if error.reason != IN_PROGRESS:
+            raise
+        return PersonAsked()
 
 
 async def _ask(

@@ -16,6 +16,9 @@ ROTATED_OUT = frozenset({"ACCOUNT_DRAINING", "ACCOUNT_RETIRED"})
 OUTCOME_UNKNOWN = "DEVICE_OUTCOME_UNKNOWN"
 """Reason of SignerNotReadyError: the device was lost while a person read. Nobody else signs it instead."""
 
+IN_PROGRESS = "IN_PROGRESS"
+"""Reason of SignerUnavailableError: the question under this key has no answer yet; a person may have it."""
+
 A_PERSON_SAID_NO = frozenset({"REJECTED_ON_DEVICE", "NOT_CONFIRMED_IN_TIME", "DISMISSED_BY_OPERATOR"})
 """Reasons of a refusal: a person was asked, and is not to be asked the same again at once."""
 
@@ -245,7 +248,10 @@ class Signer(Protocol):
         ...
 
     async def lookup(self, key: IdempotencyKey) -> SignerRecord | None:
-        """What was signed under this key, without signing anything; None when the signer never did."""
+        """What was signed under this key, without signing anything; None when the signer never did.
+
+        Raises SignerUnavailableError (IN_PROGRESS) while it is being asked for, by whomever.
+        """
         ...
 
     async def report_broadcast(self, transaction_id: str, transaction_hash: str) -> None:

@@ -44,6 +44,8 @@ async def give_up_expired(desk: Desk, claim: Claim) -> Order | None:
         return None  # it ended in this moment: its own answer says how
     if not isinstance(answer, GivenUp):
         return None  # it was signed in this moment: asking again brings the signature
+    if await was_signed(desk, order):
+        return None
     desk.asking.forget(order.idempotency_key)
     return await desk.store.withdraw(claim, GIVEN_UP, desk.clock.now())
 
@@ -61,6 +63,7 @@ async def withdraw_expired(desk: Desk, claim: Claim, error: SignerHeldUpError) -
 async def was_signed(desk: Desk, order: Order) -> bool:
     """Whether the signer's ledger has a signature under the order's key.
 
-    For questions that have ended: of one that is still being asked, the ledger may not know yet.
+    Raises SignerUnavailableError while the question is still being asked: after a restart of the signer, or
+    by another process, it may have been asked anew since the answer that we have.
     """
     return order.idempotency_key is None or await desk.signer.lookup(order.idempotency_key) is not None

@@ -29,6 +29,7 @@ from trader.ports.signer import Refused
 
 _SIGNER_SAW_IT = frozenset({"mined", "final"})
 CANCELLED = "our own cancellation was mined"
+A_PERSON = "a person before the device"
 CONSUMED = "the nonce was consumed by another transaction"
 
 
@@ -67,7 +68,8 @@ async def _late_step(desk: Desk, claim: Claim) -> StepResult:
     order = claim.order
     # The nonce before the receipts: whatever used it up to that block has its receipt by then.
     consumed = await _consumed(desk, order)
-    attempts = await known_attempts(desk, order)
+    known = await known_attempts(desk, order)
+    attempts = known.attempts
     found = await find_receipt(desk, attempts)
     if found is not None:
         attempt, receipt = found
@@ -76,6 +78,8 @@ async def _late_step(desk: Desk, claim: Claim) -> StepResult:
         return await desk.store.mined(claim, fill_of(order, receipt), desk.clock.now())
     if consumed:
         return await _drop(desk, claim, attempts)
+    if known.asked:
+        return wait(desk, claim, A_PERSON, patient=True)
     return await _push(desk, claim, attempts)
 
 
@@ -101,7 +105,7 @@ async def _push(desk: Desk, claim: Claim, attempts: tuple[Attempt, ...]) -> Step
             why = words(answer) if refused is None else words(refused)
             return await lost(desk, claim, f"the signer refuses: {why}")
     if isinstance(answer, PersonAsked):
-        return wait(desk, claim, "a person before the device", patient=True)
+        return wait(desk, claim, A_PERSON, patient=True)
     desk.held.keep(order.id, answer)
     return await send(desk, claim, answer)
 

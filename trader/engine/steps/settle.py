@@ -21,7 +21,7 @@ async def step(desk: Desk, claim: Claim) -> StepResult:
         raise ValueError(f"order {order.id} is mined without a hash")
     receipt = await desk.chain.receipt(order.transaction_hash)
     if receipt is None:
-        found = await find_receipt(desk, await known_attempts(desk, order))
+        found = await find_receipt(desk, (await known_attempts(desk, order)).attempts)
         if found is None:
             return await desk.store.reorganised(claim, desk.clock.now())
         attempt, receipt = found

@@ -38,10 +38,14 @@ async def step(desk: Desk, claim: Claim) -> StepResult:
 
 
 async def _refused(desk: Desk, claim: Claim, refused: Refused) -> StepResult:
-    """Nothing was signed now. For an account that is rotated out, nothing may have been before, either."""
-    key, now = claim.order.idempotency_key, desk.clock.now()
-    if key is not None and any(refusal.reason in ROTATED_OUT for refusal in refused.refusals):
-        known = await desk.signer.lookup(key)
+    """Nothing was signed now. Of an account that is rotated out, or has a person, that may be old news.
+
+    An earlier question may have been signed, and another process may ask the same anew: then lookup raises.
+    """
+    order, now = claim.order, desk.clock.now()
+    rotated_out = any(refusal.reason in ROTATED_OUT for refusal in refused.refusals)
+    if order.idempotency_key is not None and (rotated_out or desk.people.person_ms(order.wallet)):
+        known = await desk.signer.lookup(order.idempotency_key)
         if known is not None:
             return await desk.store.signed(
                 claim, known.transaction_id, known.nonce, known.transaction_hash, now
