@@ -1,6 +1,7 @@
 """Swaps from intent to books on the real contracts."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
@@ -10,7 +11,7 @@ from tests.integration.trader_rig import Rig, trader_rig
 from tests.testbed.bed import Bed
 from tests.testbed.uniswap import ETHER, USDX_UNIT
 from trader.domain.orders import OrderState
-from trader.ports.order_store import ApprovalState
+from trader.ports.order_store import ApprovalState, PortfolioLimits
 
 
 @pytest_asyncio.fixture
@@ -48,6 +49,17 @@ async def test_several_swaps_of_one_token_and_router_take_turns(rig: Rig) -> Non
 
     assert [order.state for order in closed] == [OrderState.SETTLED] * 3
     assert await rig.swaps_on_chain() == 6
+    await rig.assert_books_close()
+
+
+async def test_a_swap_does_not_wait_for_the_cool_down_of_its_own_approval(rig: Rig) -> None:
+    limits = PortfolioLimits(max_position={}, cooldown_ms=3_600_000)
+    rig = replace(rig, desk=replace(rig.desk, config=replace(rig.desk.config, limits=limits)))
+    first = await rig.until(await rig.order())
+    second = await rig.until(await rig.order())
+
+    assert first.state is OrderState.SETTLED, first.reason
+    assert (second.state, second.reason) == (OrderState.REFUSED, "portfolio: cooldown")
     await rig.assert_books_close()
 
 

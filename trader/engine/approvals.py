@@ -85,7 +85,7 @@ def _approval_order(swap: Order, quote: Quote, now: UnixMs) -> NewOrder:
         strategy=swap.strategy,
         venue=quote.venue,
         asset_in=swap.asset_in,
-        asset_out=swap.asset_out,
+        asset_out=swap.asset_in,  # it trades nothing: the pair's cool-down is its swap's
         amount_in=swap.amount_in,
         max_slippage_bps=swap.max_slippage_bps,
         live=swap.live,
