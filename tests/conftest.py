@@ -7,6 +7,7 @@ stands in front of it. `bed` is everything at once.
 same with Airlock's mounts and keys; `own_vault_server` is for the tests that seal, stall or kill it.
 """
 
+import signal
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -24,6 +25,10 @@ from tests.testbed.rpc_proxy import RpcProxy
 from tests.testbed.uniswap import UniswapState, World
 from tests.testbed.vault import VaultServer
 from tests.testbed.vault_ground import lay_ground
+
+# Whoever runs the tests in the background hands an ignored SIGINT down, also to the programs under test.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A slow machine is not a failure: no test here judges by the clock.
 settings.register_profile("airlock", deadline=None)
