@@ -126,6 +126,39 @@ async def test_of_many_who_look_at_once_one_opens_a_top_up(made: GroupRig) -> No
     await made.assert_both_books_close()
 
 
+async def test_the_interval_begins_when_the_person_was_done(made: GroupRig) -> None:
+    """One who did not look for longer than the interval is not asked again in the same moment."""
+    treasury = made.treasury(made.rig.usdx, below=BELOW, to_level=LEVEL)
+    order = await treasury.look()
+    assert order is not None
+    await made.asked()
+    made.rig.clock.advance_ms(90_000)
+    await made.press("NOT_CONFIRMED_IN_TIME")
+    await made.rig.until(order)
+    again = await treasury.look()
+    made.rig.clock.advance_ms(60_001)
+    later = await treasury.look()
+
+    assert again is None
+    assert later is not None
+    await made.press("REJECTED_ON_DEVICE")
+    await made.until_all_closed()
+
+
+async def test_a_halted_wallet_is_not_topped_up(made: GroupRig) -> None:
+    """Its key may be stolen: what its books miss on the chain is no reason to send more there."""
+    treasury = made.treasury(made.rig.usdx, below=BELOW, to_level=LEVEL)
+    await made.rig.store.halt_wallet(made.hot, "books and chain differ", made.rig.clock.now())
+    halted = await treasury.look()
+    await made.rig.store.release_wallet(made.hot, made.rig.clock.now())
+    released = await treasury.look()
+
+    assert halted is None
+    assert released is not None
+    await made.press()
+    await made.until_all_closed()
+
+
 async def test_a_device_that_is_away_is_not_asked(made: GroupRig) -> None:
     made.rig.signer.away[made.device] = "DEVICE_GONE"
 
@@ -166,6 +199,7 @@ async def test_a_crash_at_any_call_moves_the_money_once(made: GroupRig, *, after
         made.rig.clock.advance_ms(LEASE_MS + 60_001)
         made = await made.crashed()
         ended = await made.rig.until(opened)
+        made.rig.clock.advance_ms(60_001)
         assert ended.state in {OrderState.SETTLED, OrderState.EXPIRED}, (point.calls, ended.reason)
         number += 1
 

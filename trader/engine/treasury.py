@@ -35,8 +35,8 @@ _UUID_BITS = 128
 class TopUpLine:
     """When `target` has less than `below` free, it gets what is missing to `to_level`, `most` at once.
 
-    Base units of `asset`. `min_interval_ms` lies between two top-ups, also after one that a person refused;
-    one that is not signed after `life_ms` is given up.
+    Base units of `asset`. `min_interval_ms` lies between the end of one and the next, also after one that a
+    person refused; one that is not signed after `life_ms` is given up.
     """
 
     source: WalletId

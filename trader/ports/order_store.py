@@ -247,7 +247,8 @@ class OrderStore(MoveStore, Protocol):
     ) -> Claim | ReserveRefusal:
         """Create, quote and reserve a top-up in one transaction; a refusal writes nothing.
 
-        TOP_UP_WAITS when one of the same wallets and asset is open, or was made after `quiet_since`.
+        TOP_UP_WAITS when one of the same wallets and asset is open, or ended after `quiet_since`. Neither of
+        the two wallets may be halted or draining.
         """
         ...
 

@@ -36,6 +36,8 @@ class TopUps(Transitions):
                 raise ValueError(f"top-up {order.id}: both wallets must have been opened")
             if any(row["draining"] for row in known):
                 return ReserveRefusal.WALLET_DRAINING
+            if any(row["state"] == "halted" for row in known):
+                return ReserveRefusal.WALLET_HALTED
             waits = await connection.fetchval(
                 _WAITS, order.wallet, order.recipient, order.asset_in, quiet_since
             )
@@ -58,11 +60,11 @@ class TopUps(Transitions):
 
 
 _NO_LIMITS = PortfolioLimits(max_position={}, cooldown_ms=0)
-_LOCK = "SELECT id, draining FROM wallets WHERE id = ANY ($1::text[]) ORDER BY id FOR NO KEY UPDATE"
+_LOCK = "SELECT id, state, draining FROM wallets WHERE id = ANY ($1::text[]) ORDER BY id FOR NO KEY UPDATE"
 _WAITS = """
 SELECT EXISTS (
   SELECT FROM orders WHERE kind = 'top_up' AND wallet = $1 AND recipient = $2 AND asset_in = $3
-     AND (closed_at IS NULL OR created_at > $4))
+     AND (closed_at IS NULL OR closed_at > $4))
 """
 _OPEN = call("open_reserved_order", OPENING_ARGUMENTS, *OPENING_STEPS)
 _BOOK = "SELECT book($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
