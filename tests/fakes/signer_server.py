@@ -122,7 +122,11 @@ class SignerService(signer_pb2_grpc.SignerServicer):
     async def GetTransaction(
         self, request: signer_pb2.GetTransactionRequest, context: "Context"
     ) -> signer_pb2.GetTransactionResponse:
-        record = await self._signer.lookup(IdempotencyKey(request.idempotency_key))
+        record = None
+        try:
+            record = await self._signer.lookup(IdempotencyKey(request.idempotency_key))
+        except SignerUnavailableError as error:
+            await context.abort_with_status(rpc_status.to_status(_held_up(error, code_pb2.UNAVAILABLE)))
         if record is None:
             await context.abort(grpc.StatusCode.NOT_FOUND, "no such transaction")
         assert record is not None

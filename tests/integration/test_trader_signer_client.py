@@ -30,6 +30,7 @@ from trader.domain.errors import (
 from trader.domain.ids import Address, IdempotencyKey, chain_of
 from trader.domain.quotes import TransactionDraft
 from trader.ports.signer import (
+    IN_PROGRESS,
     Allowed,
     ApprovalBelief,
     GivenUp,
@@ -123,6 +124,25 @@ async def test_what_was_never_signed_is_looked_up_as_nothing(
     assert nothing is None
     assert found is not None
     assert found.transaction_hash == signer.signed[0].transaction_hash
+
+
+async def test_what_is_still_asked_of_a_person_is_neither_signed_nor_unsigned(
+    client: SignerClient, signer: FakeSigner
+) -> None:
+    signer.attend(signer.wallet, person_ms=60_000)
+    asked = asyncio.create_task(client.sign(KEY, signer.wallet, DRAFT, BELIEF, person_ms=60_000))
+
+    async def was_asked() -> bool:
+        return signer.people.waiting() == [KEY]
+
+    await until(was_asked, what="a person is asked")
+    with pytest.raises(SignerUnavailableError) as caught:
+        await client.lookup(KEY)
+    signer.people.press(KEY)
+
+    assert caught.value.reason == IN_PROGRESS
+    assert isinstance(await asked, Signed)
+    assert await client.lookup(KEY) is not None
 
 
 async def test_the_choice_names_an_account_and_what_the_others_would_do(

@@ -4,11 +4,11 @@ Their keys and fees follow from the order's own persisted key and draft, and the
 which of them were ever signed. So they need no row here, and no crash makes the engine forget one.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from trader.domain.errors import SignerNotReadyError, SignerUnavailableError
 from trader.domain.ids import IdempotencyKey
@@ -50,6 +50,12 @@ class Known:
     asked: bool
 
 
+class _Ask(Protocol):
+    """A question to the signer."""
+
+    def __call__(self, *, person_ms: int) -> Coroutine[None, None, Signed | Refused | GivenUp]: ...
+
+
 def replacement_key(key: IdempotencyKey, number: int) -> IdempotencyKey:
     """Key of the nth replacement, from 1."""
     return IdempotencyKey(f"{key}-r{number}")
@@ -83,8 +89,8 @@ async def known_attempts(desk: Desk, order: Order) -> Known:
     return Known(attempts=tuple(found), asked=PersonAsked() in (record, cancellation))
 
 
-async def replace_next(desk: Desk, order: Order, last: Attempt) -> Answer:
-    """Ask for the next replacement: the same payload for 12.5 % more."""
+async def replace_next(desk: Desk, order: Order, last: Attempt, *, again: bool = False) -> Answer:
+    """Ask for the next replacement: the same payload for 12.5 % more. `again`: it was signed before."""
     fees = bumped(_fees(order), last.number + 1)
     key = replacement_key(_key(order), last.number + 1)
     ask = partial(
@@ -93,13 +99,12 @@ async def replace_next(desk: Desk, order: Order, last: Attempt) -> Answer:
         last.record.transaction_id,
         fees.max_fee_per_gas_wei,
         fees.max_priority_fee_per_gas_wei,
-        person_ms=desk.people.person_ms(order.wallet),
     )
-    return _of_signed(order, await _ask(desk, order, key, ask))
+    return _of_signed(order, await _ask(desk, order, key, ask, again=again))
 
 
-async def cancel_after(desk: Desk, order: Order, last: Attempt) -> Answer:
-    """Ask for the cancellation of the newest attempt."""
+async def cancel_after(desk: Desk, order: Order, last: Attempt, *, again: bool = False) -> Answer:
+    """Ask for the cancellation of the newest attempt. `again`: it was signed before."""
     fees = bumped(_fees(order), last.number + 1)
     key = cancellation_key(_key(order))
     ask = partial(
@@ -108,9 +113,8 @@ async def cancel_after(desk: Desk, order: Order, last: Attempt) -> Answer:
         last.record.transaction_id,
         fees.max_fee_per_gas_wei,
         fees.max_priority_fee_per_gas_wei,
-        person_ms=desk.people.person_ms(order.wallet),
     )
-    return _of_signed(order, await _ask(desk, order, key, ask))
+    return _of_signed(order, await _ask(desk, order, key, ask, again=again))
 
 
 async def give_up_asking(desk: Desk, order: Order, transaction_id: str) -> Signed | Refused | GivenUp:
@@ -132,24 +136,18 @@ async def signed_again(desk: Desk, order: Order, attempts: tuple[Attempt, ...]) 
     newest = attempts[-1]
     match newest.kind:
         case AttemptKind.CANCELLATION:
-            return await cancel_after(desk, order, attempts[-2])
+            return await cancel_after(desk, order, attempts[-2], again=True)
         case AttemptKind.REPLACEMENT:
-            return await replace_next(desk, order, attempts[-2])
+            return await replace_next(desk, order, attempts[-2], again=True)
         case AttemptKind.ORIGINAL:
             return await original(desk, order)
 
 
 async def original(desk: Desk, order: Order) -> Answer:
     """Ask for the order's own signature, for the first time or again."""
-    ask = partial(
-        desk.signer.sign,
-        _key(order),
-        order.wallet,
-        _draft(order),
-        belief_of(order),
-        person_ms=desk.people.person_ms(order.wallet),
-    )
-    return _of_signed(order, await _ask(desk, order, _key(order), ask))
+    ask = partial(desk.signer.sign, _key(order), order.wallet, _draft(order), belief_of(order))
+    again = order.transaction_hash is not None
+    return _of_signed(order, await _ask(desk, order, _key(order), ask, again=again))
 
 
 async def _signed_later(desk: Desk, key: IdempotencyKey) -> SignerRecord | PersonAsked | None:
@@ -166,12 +164,16 @@ async def _ask(
     desk: Desk,
     order: Order,
     key: IdempotencyKey,
-    ask: Callable[[], Coroutine[None, None, Signed | Refused | GivenUp]],
+    ask: _Ask,
+    *,
+    again: bool,
 ) -> Signed | Refused | GivenUp | PersonAsked:
-    """At once, or by a question of its own where a person answers."""
-    if desk.people.person_ms(order.wallet) == 0:
-        return await ask()
-    return await desk.asking.answer(key, ask, patience_ms=desk.config.poll_ms, now=desk.clock.now())
+    """At once, or by a question of its own where a person answers; what was signed needs nobody `again`."""
+    person_ms = 0 if again else desk.people.person_ms(order.wallet)
+    if person_ms == 0:
+        return await ask(person_ms=0)
+    question = partial(ask, person_ms=person_ms)
+    return await desk.asking.answer(key, question, patience_ms=desk.config.poll_ms, now=desk.clock.now())
 
 
 def _of_signed(order: Order, answer: Signed | Refused | GivenUp | PersonAsked) -> Answer:

@@ -97,6 +97,8 @@ async def test_an_old_no_does_not_end_what_another_process_asked_anew(scene: Sce
     scene.signer.people.press(key)
     await asyncio.sleep(0.01)
     assert (await _look(scene, other, order)).state is OrderState.SIGNED
+    assert (await _look(scene, other, order)).state is OrderState.BROADCAST
+    assert scene.chain.sent == [scene.signer.signed[0].transaction_hash]
 
 
 async def test_a_receipt_is_seen_while_a_person_is_asked_for_one_more_replacement(scene: Scene) -> None:
