@@ -32,6 +32,7 @@ from signer.service.clients import Role
 
 MAX_MESSAGE_BYTES = 128 * 1024
 MAX_METADATA_BYTES = 16 * 1024
+_PING_INTERVAL_MS = 1_000
 _REFRESH_S = 2.0
 _HEALTH_EVERY_S = 0.5
 _ADMIN_IN_FLIGHT = 16
@@ -121,6 +122,8 @@ async def _server(
             ("grpc.max_metadata_size", MAX_METADATA_BYTES),
             # Without this a second process could bind the same port and take part of the calls.
             ("grpc.so_reuseport", 0),
+            # A client that looks whether we are there while a person reads is no attacker.
+            ("grpc.http2.min_ping_interval_without_data_ms", _PING_INTERVAL_MS),
             # Renewed and revoked certificates take hold when connections are made anew.
             ("grpc.max_connection_age_ms", options.max_connection_age_s * 1_000),
             ("grpc.max_connection_age_grace_ms", options.drain_timeout_s * 1_000 + 1_000),

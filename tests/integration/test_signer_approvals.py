@@ -82,6 +82,28 @@ async def test_traders_who_take_every_stream_leave_the_operators_room(tmp_path: 
     assert picture.approvals == ()
 
 
+async def test_a_client_that_looks_whether_we_are_there_is_not_cut_while_a_person_takes_their_time(
+    tmp_path: Path,
+) -> None:
+    """gRPC takes the fourth ping of a connection on which nothing else happens for an attack."""
+    pinging = (
+        ("grpc.use_local_subchannel_pool", 1),
+        ("grpc.keepalive_time_ms", 1_500),
+        ("grpc.http2.max_pings_without_data", 0),
+    )
+    async with AsyncExitStack() as stack:
+        rig = await stack.enter_async_context(edge_rig(tmp_path / "pki"))
+        credentials = wire.credentials(rig.pki, "trader")
+        channel = await stack.enter_async_context(grpc.aio.secure_channel(rig.address, credentials, pinging))
+        quiet = wire.signer_stub(channel).WatchTransactions(signer_pb2.WatchTransactionsRequest())
+        reading = asyncio.ensure_future(_first(quiet))
+        cut, _ = await asyncio.wait({reading}, timeout=9)
+        quiet.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+
+    assert not cut
+
+
 @pytest.mark.parametrize(
     ("approval", "reason", "field"), [("x", "", "approval_id"), ("0" * 32, "r" * 201, "reason")]
 )
