@@ -145,6 +145,21 @@ async def test_the_interval_begins_when_the_person_was_done(made: GroupRig) -> N
     await made.until_all_closed()
 
 
+async def test_a_dry_run_asks_nobody_and_holds_no_top_up_back(made: GroupRig) -> None:
+    treasury = made.treasury(made.rig.usdx, below=BELOW, to_level=LEVEL)
+    treasury._live = False
+    dry = await treasury.look()
+    assert dry is not None
+    ended = await made.rig.until(dry)
+    treasury._live = True
+    live = await treasury.look()
+
+    assert (ended.state, made.rig.signer.people.asked) == (OrderState.EXPIRED, [])
+    assert live is not None
+    await made.press()
+    assert (await made.rig.until(live)).state is OrderState.SETTLED
+
+
 async def test_a_halted_wallet_is_not_topped_up(made: GroupRig) -> None:
     """Its key may be stolen: what its books miss on the chain is no reason to send more there."""
     treasury = made.treasury(made.rig.usdx, below=BELOW, to_level=LEVEL)

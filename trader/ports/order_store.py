@@ -247,8 +247,8 @@ class OrderStore(MoveStore, Protocol):
     ) -> Claim | ReserveRefusal:
         """Create, quote and reserve a top-up in one transaction; a refusal writes nothing.
 
-        TOP_UP_WAITS when one of the same wallets and asset is open, or ended after `quiet_since`. Neither of
-        the two wallets may be halted or draining.
+        TOP_UP_WAITS when one of the same wallets and asset is open, or (a dry run for a dry run) ended
+        after `quiet_since`. Neither of the two wallets may be halted or draining.
         """
         ...
 

@@ -39,7 +39,7 @@ class TopUps(Transitions):
             if any(row["state"] == "halted" for row in known):
                 return ReserveRefusal.WALLET_HALTED
             waits = await connection.fetchval(
-                _WAITS, order.wallet, order.recipient, order.asset_in, quiet_since
+                _WAITS, order.wallet, order.recipient, order.asset_in, quiet_since, order.live
             )
             if waits is True:
                 return ReserveRefusal.TOP_UP_WAITS
@@ -64,7 +64,7 @@ _LOCK = "SELECT id, state, draining FROM wallets WHERE id = ANY ($1::text[]) ORD
 _WAITS = """
 SELECT EXISTS (
   SELECT FROM orders WHERE kind = 'top_up' AND wallet = $1 AND recipient = $2 AND asset_in = $3
-     AND (closed_at IS NULL OR closed_at > $4))
+     AND (closed_at IS NULL OR (closed_at > $4 AND live = $5)))
 """
 _OPEN = call("open_reserved_order", OPENING_ARGUMENTS, *OPENING_STEPS)
 _BOOK = "SELECT book($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
