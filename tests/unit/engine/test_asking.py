@@ -69,6 +69,24 @@ async def test_a_person_who_said_no_rests() -> None:
     assert person.asked == 2
 
 
+async def test_an_answer_that_made_room_in_the_moment_it_came_reaches_who_waits_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("trader.engine.attended.asking._MOST_KEPT", 1)
+    asking, person, other = Asking(), Person(), Person()
+    waiting = asyncio.create_task(asking.answer(KEY, person.ask, patience_ms=60_000, now=NOW))
+    await asyncio.sleep(0.01)
+    person.answer.set_result(SIGNED)
+    for _ in range(99):
+        if asking._questions[KEY].done():
+            break
+        await asyncio.sleep(0)
+    await asking.answer(IdempotencyKey("o" * 32), other.ask, patience_ms=1, now=NOW)
+
+    assert await waiting == SIGNED
+    await asking.close()
+
+
 async def test_a_no_of_the_policy_is_no_reason_to_rest() -> None:
     asking, person = Asking(), Person()
     person.answer.set_result(refused("SLIPPAGE_TOO_HIGH"))

@@ -56,7 +56,7 @@ class Asking:
             await asyncio.wait({task}, timeout=patience_ms / MS_PER_S)
         if not task.done():
             return PersonAsked()
-        del self._questions[key]
+        self._questions.pop(key, None)  # room may have been made with it meanwhile
         answer = task.result()
         if isinstance(answer, Refused) and _said_no(answer):
             self._resting[key] = (answer, UnixMs(now + REST_MS))
