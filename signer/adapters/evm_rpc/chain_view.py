@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from signer.adapters.evm_rpc.hexadecimal import block_or_transaction_hash, quantity
 from signer.adapters.evm_rpc.single_flight import SingleFlight
-from signer.adapters.json_rpc.transport import Json, JsonRpc, RpcError
+from signer.adapters.json_rpc.transport import Json, JsonRpc
 from signer.domain.accounts import Address
 from signer.domain.chain import Head, Receipt
 from signer.domain.errors import UnavailableError
@@ -101,14 +101,9 @@ class EvmChainView:
 
     async def _ask(self, method: str, *params: Json, parse: Callable[[Json], Parsed]) -> Parsed:
         try:
-            return parse(await self._rpc.call(method, *params))
-        except ValueError as error:
-            raise self._rpc.nonsense(method, str(error)) from None
-        except RpcError as error:
-            text = f"node {self._rpc.host}: {error}"
-            raise UnavailableError(FailReason.CHAIN_UNREACHABLE, text) from None
+            return await self._rpc.read(method, *params, parse=parse)
         except UnavailableError:
-            self._confirmed = False
+            self._confirmed = False  # whoever answers next may be another node
             raise
 
 

@@ -6,9 +6,10 @@ and does not compare ids (docs/adr/0030).
 
 import itertools
 import json
+from collections.abc import Callable
 from http import HTTPStatus
 from types import TracebackType
-from typing import Self, TypeAlias
+from typing import Self, TypeAlias, TypeVar
 
 import aiohttp
 from pydantic_core import from_json
@@ -18,6 +19,8 @@ from signer.domain.errors import ConfigurationError, UnavailableError
 from signer.domain.reasons import FailReason
 
 Json: TypeAlias = "bool | int | str | list[Json] | dict[str, Json] | None"
+
+Parsed = TypeVar("Parsed")
 
 _MAX_ANSWER_BYTES = 4 * 1024 * 1024
 _MAX_QUOTED = 200
@@ -74,6 +77,15 @@ class JsonRpc:
         if "result" not in answer:
             raise self.nonsense(method, "neither result nor error")
         return answer["result"]
+
+    async def read(self, method: str, *params: Json, parse: Callable[[Json], Parsed]) -> Parsed:
+        """What `parse` makes of the result. UnavailableError for its ValueError and when the node says no."""
+        try:
+            return parse(await self.call(method, *params))
+        except ValueError as error:
+            raise self.nonsense(method, str(error)) from None
+        except RpcError as error:
+            raise UnavailableError(FailReason.CHAIN_UNREACHABLE, f"node {self.host}: {error}") from None
 
     def nonsense(self, method: str, what: str) -> UnavailableError:
         """Error for an answer that cannot be right."""

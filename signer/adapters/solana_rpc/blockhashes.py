@@ -7,7 +7,7 @@ from base64 import b64decode
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from signer.adapters.json_rpc.transport import Json, JsonRpc, RpcError
+from signer.adapters.json_rpc.transport import Json, JsonRpc
 from signer.adapters.solana_rpc.nonce_state import NoNonceError, read_nonce_state
 from signer.domain.accounts import ChainName
 from signer.domain.base58 import base58, base58_key
@@ -66,14 +66,9 @@ class SolanaBlockhashes:
 
     async def _ask(self, method: str, *params: Json, parse: Callable[[Json], Parsed]) -> Parsed:
         try:
-            return parse(await self._rpc.call(method, *params))
-        except ValueError as error:
-            raise self._rpc.nonsense(method, str(error)) from None
-        except RpcError as error:
-            text = f"node {self._rpc.host}: {error}"
-            raise UnavailableError(FailReason.CHAIN_UNREACHABLE, text) from None
+            return await self._rpc.read(method, *params, parse=parse)
         except UnavailableError:
-            self._confirmed = False
+            self._confirmed = False  # whoever answers next may be another node
             raise
 
 
