@@ -41,6 +41,7 @@ PATIENT = Patience(approval_ms=60_000, answer_ms=5_000, listen_ms=20, drain_ms=6
 SOON = Patience(approval_ms=400, answer_ms=700, listen_ms=20, drain_ms=60_000)
 """For tests in which somebody does not answer."""
 
+SCREEN_S = 0.5
 REAL = os.environ.get("AIRLOCK_LEDGER_TCP", "")
 PRESS = os.environ.get("AIRLOCK_LEDGER_PRESS", "")
 only_the_double = pytest.mark.skipif(bool(REAL), reason="scripts the device itself")
@@ -141,4 +142,7 @@ def real_application() -> str:
 def pressing(progress: DeviceProgress) -> None:
     """Press the buttons of a real application once it shows something."""
     if progress.phase is DevicePhase.WAITING_FOR_CONFIRMATION and PRESS:
-        threading.Thread(target=subprocess.run, args=([*PRESS.split(), "approve"],), daemon=True).start()
+        # A real application draws its screen after it was asked; a press before that is lost.
+        soon = threading.Timer(SCREEN_S, subprocess.run, args=([*PRESS.split(), "approve"],))
+        soon.daemon = True
+        soon.start()

@@ -24,13 +24,12 @@ from tests.integration.devices.ledger_rig import (
     PATIENT,
     PRESS,
     REAL,
+    SCREEN_S,
     Events,
     ledger_rig,
     real_application,
     transaction,
 )
-
-_SCREEN_S = 0.5  # a real application draws its screen after it was asked
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,7 +51,7 @@ class Desk:
         self.nonce += 1
         asking = asyncio.create_task(self._sign(watch, self.nonce))
         await asyncio.wait_for(shown.wait(), 20)
-        await asyncio.sleep(_SCREEN_S if REAL else 0.02)
+        await asyncio.sleep(SCREEN_S if REAL else 0.02)
         await then(asking)
         await asyncio.wait([asking])
         return asking

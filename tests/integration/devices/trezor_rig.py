@@ -1,7 +1,7 @@
 """A Trezor backend on the double, and what a person does before it. Emulator: AIRLOCK_TREZOR_UDP=host:port.
 
 An emulator must hold anvil's mnemonic, no PIN and no passphrase. Somebody presses for it, or the command in
-AIRLOCK_TREZOR_PRESS does, which is run once for each screen.
+AIRLOCK_TREZOR_PRESS does, which is run as `command approve` for each screen.
 """
 
 import asyncio
@@ -134,7 +134,7 @@ def credential_for(wire: Wire, *, autoconnect: bool = True) -> HostCredential:
 def press(progress: DeviceProgress) -> None:
     """Confirm what a real emulator shows."""
     if PRESS and progress.phase is DevicePhase.WAITING_FOR_CONFIRMATION:
-        subprocess.run(PRESS, check=True, timeout=30)
+        subprocess.run([*PRESS, "approve"], check=True, timeout=30)
 
 
 def scripted(*decisions: Decision) -> Person:
