@@ -117,7 +117,7 @@ class Ground:
 
     @asynccontextmanager
     async def session(self, login: Login, *, patience_ms: int = 0) -> AsyncIterator[VaultSession]:
-        target = self.target or Target(address=self.vault.url, ca=self.vault.ca, timeout_ms=1_000)
+        target = self.target or Target(address=self.vault.url, ca=self.vault.ca, timeout_ms=3_000)
         async with open_session(
             target, login, clock=SystemClock(), log=self.log, chance=Random(1), patience_ms=patience_ms
         ) as session:

@@ -36,7 +36,7 @@ async def _proxy(airlock_vault: VaultServer) -> AsyncIterator[VaultProxy]:
 
 @pytest.fixture(name="accounts")
 async def _accounts(airlock_vault: VaultServer, proxy: VaultProxy) -> AsyncIterator[VaultAccounts]:
-    api = PlainVaultApi(airlock_vault, through=proxy, timeout_ms=800)
+    api = PlainVaultApi(airlock_vault, through=proxy, timeout_ms=4_000)
     accounts = VaultAccounts(api=api)
     await accounts.lay()
     yield accounts

@@ -44,7 +44,7 @@ async def _signing(airlock_vault: VaultServer, tmp_path: Path) -> AsyncIterator[
 
 @asynccontextmanager
 async def _keys(vault: VaultServer, proxy: VaultProxy, folder: Path) -> AsyncIterator[Signing]:
-    target = Target(address=proxy.url, ca=proxy.ca, timeout_ms=1_000)
+    target = Target(address=proxy.url, ca=proxy.ca, timeout_ms=3_000)
     ground = Ground(vault=vault, folder=folder, target=target)
     await ground.may_do_everything()
     envelopes = folder / "envelopes"

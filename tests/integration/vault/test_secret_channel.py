@@ -56,7 +56,7 @@ async def _server() -> Server:
 async def _channels(server: Server) -> AsyncIterator[SecretChannels]:
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     port = listening.sockets[0].getsockname()[1]
-    channels = SecretChannels(Endpoint(host="127.0.0.1", port=port, tls=lambda: None, timeout_ms=500))
+    channels = SecretChannels(Endpoint(host="127.0.0.1", port=port, tls=lambda: None, timeout_ms=2_000))
     yield channels
     channels.close()
     listening.close()

@@ -35,7 +35,7 @@ async def _proxy(vault_server: VaultServer) -> AsyncIterator[VaultProxy]:
 
 @pytest.fixture(name="behind_proxy")
 def _behind_proxy(vault_server: VaultServer, proxy: VaultProxy, tmp_path: Path) -> Ground:
-    target = Target(address=proxy.url, ca=proxy.ca, timeout_ms=500)
+    target = Target(address=proxy.url, ca=proxy.ca, timeout_ms=2_000)
     return Ground(vault=vault_server, folder=tmp_path, target=target)
 
 
