@@ -35,7 +35,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SMALL, LARGE = 80 * USDX_UNIT, 1_500 * USDX_UNIT
 LEAST = 100 * USDX_UNIT
-PATIENCE_S = 60
+PATIENCE_S = 120
+LEASE_MS = 20_000
+"""A process that is killed within a step holds its order so long: well within the patience."""
 
 
 def _strategy(buy_amount: int) -> Momentum:
@@ -84,6 +86,7 @@ class Desk:
         # The device's account laid the liquidity: it holds more than any limit, and limits are the wallet's.
         text = re.sub(r"max_position = .*\n", "", text)
         text = text.replace('quote = "USDX"', f'quote = "USDX"\nwallet = "{WALLET}"\norder_life_ms = 120000')
+        text = text.replace("[engine]\n", f"[engine]\nlease_ms = {LEASE_MS}\n")
         text += f"""
 [[wallets]]
 name = "{WALLET}"

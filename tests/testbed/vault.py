@@ -118,6 +118,8 @@ class VaultServer(VaultRequests):
     def stall(self) -> None:
         """SIGSTOP: connections are taken and nothing answers, until `resume`."""
         os.kill(self.pid, signal.SIGSTOP)
+        # The signal is on its way until the last thread stands: on a busy machine one could still answer.
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
         """SIGCONT."""
