@@ -58,9 +58,8 @@ async def measure_devices(state: UniswapState, folder: Path) -> DeviceFigures:
     async with DeviceScene.open(state, folder, figures=generous(), block_time_s=None) as scene:
         await scene.chain.mine(3)
         async with scene.serve(), channel(scene.signer) as connection:
-            stub = cast("rpc.SignerAsyncStub", rpc.SignerStub(connection))
-            pairs = await _signatures(scene, stub)
-            beside = await _beside(scene, stub)
+            pairs = await _signatures(scene, connection)
+            beside = await _beside(scene, connection)
     bare, signature = (_median(loads) for loads in zip(*pairs, strict=True))
     alone, waiting = (_median(loads) for loads in zip(*beside, strict=True))
     return DeviceFigures(
@@ -73,9 +72,9 @@ async def measure_devices(state: UniswapState, folder: Path) -> DeviceFigures:
     )
 
 
-async def _signatures(scene: DeviceScene, stub: "rpc.SignerAsyncStub") -> list[tuple[Load, Load]]:
+async def _signatures(scene: DeviceScene, connection: grpc.aio.Channel) -> list[tuple[Load, Load]]:
     scene.device.person = always(APPROVE)
-    ask = signing_question(scene.signer, stub)
+    ask = signing_question(scene.signer, connection)
     await closed_loop(ask, in_flight=1, requests=DEVICE_REQUESTS)
     rows = []
     for _ in range(ROUNDS):
@@ -118,9 +117,10 @@ def _signing_commands(files: SignerFiles) -> list[bytes]:
     return [address, *ethereum.signing_request(key, transaction).commands]
 
 
-async def _beside(scene: DeviceScene, stub: "rpc.SignerAsyncStub") -> list[tuple[Load, Load]]:
+async def _beside(scene: DeviceScene, connection: grpc.aio.Channel) -> list[tuple[Load, Load]]:
+    stub = cast("rpc.SignerAsyncStub", rpc.SignerStub(connection))
     scene.device.person = always(IGNORE)
-    ask = signing_question(_second(scene.signer), stub)
+    ask = signing_question(_second(scene.signer), connection)
     await closed_loop(ask, in_flight=32, requests=OTHER_REQUESTS)
     rows = []
     for number in range(ROUNDS):

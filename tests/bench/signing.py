@@ -9,13 +9,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import cast
 
 import grpc.aio
 import psutil
 
 from protos.airlock.signer.v1 import signer_pb2 as pb
-from protos.airlock.signer.v1 import signer_pb2_grpc as rpc
 from protos.airlock.signer.v1 import types_pb2 as types
 from tests.bench.echo_server import METHOD
 from tests.bench.load import Load, closed_loop
@@ -32,6 +30,7 @@ from tests.testbed.signer_program import (
 )
 from tests.testbed.uniswap import ETHER, USDX_UNIT, UniswapState
 
+SIGN = "/airlock.signer.v1.Signer/SignEvmTransaction"
 ROUNDS = 15  # short ones: both halves of a pair see the same machine
 REQUESTS_1, REQUESTS_32 = 170, 1_000
 WARM_UP = 5_000
@@ -85,7 +84,7 @@ async def _turns(files: SignerFiles, signer: Child, echo_port: int, anvil: Anvil
         async def echo() -> None:
             await say(payload)
 
-        sign = signing_question(files, _stub(signing))
+        sign = signing_question(files, signing)
         # Long enough for SQLite's page caches to fill: what grows after that would grow for ever.
         await closed_loop(sign, in_flight=32, requests=WARM_UP)
         await closed_loop(echo, in_flight=32, requests=200)
@@ -117,53 +116,54 @@ async def _turns(files: SignerFiles, signer: Child, echo_port: int, anvil: Anvil
     )
 
 
-def signing_question(files: SignerFiles, stub: "rpc.SignerAsyncStub") -> Callable[[], Awaitable[object]]:
-    """Ask for a signature on another small v2 swap each time, under a key of its own."""
+def signing_question(files: SignerFiles, connection: grpc.aio.Channel) -> Callable[[], Awaitable[object]]:
+    """Ask for a signature on a small v2 swap, each time under a key of its own.
+
+    As bytes, like the echo, and encoded once a second: the client's work is not what is measured.
+    """
     numbers = itertools.count()
-    world = files.world
-    minimum_out = 498 * ETHER // 1_000
+    sign: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = connection.unary_unary(SIGN)
 
     @lru_cache(maxsize=1)
-    def swap_until(deadline_s: int) -> bytes:
-        # Encoded once a second: the client's work is not what is measured.
-        path = (world.usdx, world.abc)
-        return calldata.swap_exact_tokens_for_tokens(USDX_UNIT, minimum_out, path, files.address, deadline_s)
+    def swap_of(now_s: int) -> bytes:
+        return _swap(files, now_s).SerializeToString()
 
     async def ask() -> None:
-        number = next(numbers)
-        now_ms = time.time_ns() // 1_000_000
-        data = swap_until(now_ms // 1_000 + 60)
-        await stub.SignEvmTransaction(
-            pb.SignEvmTransactionRequest(
-                idempotency_key=f"bench-{files.address[-6:]}-{os.getpid()}-{number:012d}",
-                account=files.account,
-                transaction=types.EvmTransaction(
-                    to=world.v2_router,
-                    value_wei="0",
-                    data=data,
-                    gas_limit=200_000,
-                    max_fee_per_gas_wei=str(20 * GWEI),
-                    max_priority_fee_per_gas_wei=str(GWEI),
-                ),
-                claim=types.Claim(
-                    swap=types.SwapClaim(
-                        token_in=world.usdx,
-                        token_out=world.abc,
-                        amount_in=str(USDX_UNIT),
-                        minimum_out=str(minimum_out),
-                        quoted_out=str(minimum_out),
-                        quote_time_unix_ms=now_ms,
-                    )
-                ),
-            )
-        )
+        key = f"bench-{files.address[-6:]}-{os.getpid()}-{next(numbers):012d}"
+        # Two encoded messages one after the other are the encoding of both together.
+        keyed = pb.SignEvmTransactionRequest(idempotency_key=key).SerializeToString()
+        await sign(keyed + swap_of(int(time.time())))
 
     return ask
 
 
-def _stub(connection: grpc.aio.Channel) -> "rpc.SignerAsyncStub":
-    # The generated class serves both kinds of channel; its stub file has a name of its own for this one.
-    return cast("rpc.SignerAsyncStub", rpc.SignerStub(connection))
+def _swap(files: SignerFiles, now_s: int) -> pb.SignEvmTransactionRequest:
+    world = files.world
+    minimum_out = 498 * ETHER // 1_000
+    path, deadline_s = (world.usdx, world.abc), now_s + 60
+    return pb.SignEvmTransactionRequest(
+        account=files.account,
+        transaction=types.EvmTransaction(
+            to=world.v2_router,
+            value_wei="0",
+            data=calldata.swap_exact_tokens_for_tokens(
+                USDX_UNIT, minimum_out, path, files.address, deadline_s
+            ),
+            gas_limit=200_000,
+            max_fee_per_gas_wei=str(20 * GWEI),
+            max_priority_fee_per_gas_wei=str(GWEI),
+        ),
+        claim=types.Claim(
+            swap=types.SwapClaim(
+                token_in=world.usdx,
+                token_out=world.abc,
+                amount_in=str(USDX_UNIT),
+                minimum_out=str(minimum_out),
+                quoted_out=str(minimum_out),
+                quote_time_unix_ms=now_s * 1_000,
+            )
+        ),
+    )
 
 
 def generous() -> PolicyFigures:

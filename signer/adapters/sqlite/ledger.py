@@ -15,6 +15,7 @@ from typing import Self, TypeVar
 from signer.adapters.group_commit import GroupCommit
 from signer.adapters.sqlite import accounts, guarded, outcomes, release, reserve, rotations, rows, sign
 from signer.adapters.sqlite.database import Database, open_database
+from signer.adapters.sqlite.key_filter import load_key_filter
 from signer.adapters.sqlite.store import AnyUnit, LedgerStore, Unit
 from signer.adapters.sqlite.subscribers import Subscribers
 from signer.adapters.sqlite.work import Work
@@ -62,6 +63,7 @@ class SqliteLedger:
         )
         self._group.start()
         try:
+            self._keys = await asyncio.to_thread(load_key_filter, self._database.reader)
             # Nobody was told about a RESERVED slot: its signature is answered only once SIGNED is durable.
             now = self._clock.now()
             self._released_at_start = await self._do(lambda work: release.release_all_reserved(work, now))
@@ -137,6 +139,8 @@ class SqliteLedger:
 
     async def find(self, client: ClientName, key: IdempotencyKey) -> TransactionRecord | None:
         """Transaction that this client asked for under this key and that was not released."""
+        if not self._keys.may_have(client, key):
+            return None
         with self._reading() as reader:
             return rows.by_key(reader, client, key)
 
@@ -152,6 +156,7 @@ class SqliteLedger:
 
     async def reserve(self, reservation: Reservation) -> ReserveOutcome:
         """Take the lowest free nonce and the budget in one durable transaction, or say why not."""
+        self._keys.add(reservation.client, reservation.idempotency_key)
         return await self._do(lambda work: reserve.reserve(work, reservation))
 
     async def mark_signed(
