@@ -11,17 +11,14 @@ import grpc.aio
 
 from protos.airlock.signer.v1 import admin_pb2, admin_pb2_grpc
 from signer.api.plain_text import plain
+from signer.api.refused import RefusedError
 from signer.api.seen import NonsenseError, SeenPicture, seen
-from signer.domain.errors import ConfigurationError, SignerError, UnavailableError
+from signer.domain.errors import ConfigurationError, UnavailableError
 from signer.domain.reasons import FailReason
 
 Answer = TypeVar("Answer")
 _TIMEOUT_S = 30
 _MOST_TEXT = 2_000
-
-
-class RefusedError(SignerError):
-    """The signer answered, and said no."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

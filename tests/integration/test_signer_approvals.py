@@ -10,7 +10,8 @@ import grpc.aio
 import pytest
 
 from protos.airlock.signer.v1 import admin_pb2, signer_pb2
-from signer.api.admin_client import AdminClient, AdminIdentity, RefusedError, admin_client
+from signer.api.admin_client import AdminClient, AdminIdentity, admin_client
+from signer.api.refused import RefusedError
 from signer.api.seen import SeenApproval
 from signer.ports.device import DevicePhase
 from signer.service.approvals.brief import AssetAmount

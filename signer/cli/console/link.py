@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, assert_never
 
-from signer.api.admin_client import RefusedError
+from signer.api.refused import RefusedError
 from signer.api.seen import SeenPicture
 from signer.cli.console.acts import Act, Dismiss, Pause, Resume
 from signer.domain.errors import UnavailableError

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from signer.api.admin_client import RefusedError
+from signer.api.refused import RefusedError
 from signer.api.seen import SeenPicture
 from signer.cli.console import link
 from signer.cli.console.acts import Dismiss, Pause, Resume

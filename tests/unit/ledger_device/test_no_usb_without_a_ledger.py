@@ -5,7 +5,9 @@ import sys
 
 _LOADS = """
 import sys
-import signer.app, signer.cli.commands
+import signer.app
+from signer.cli import commands
+commands.parser()
 print(sorted({"hid", "hidraw", "ledgerwallet"} & set(sys.modules)))
 print([line for line in open("/proc/self/maps") if "libusb" in line or "libhidapi" in line])
 """
