@@ -36,7 +36,7 @@ from tests.testbed.signer_program import (
 from tests.testbed.uniswap import UniswapState, World
 
 OTHER_URI = "spiffe://airlock.local/other"
-TIMEOUT_S = 30
+TIMEOUT_S = 60
 NOBODY = "0x" + "00" * 20
 
 

@@ -16,7 +16,7 @@ from tests.fakes import calldata, wire
 from tests.testbed.signer_program import GWEI, SignerFiles
 from tests.testbed.uniswap import ETHER, USDX_UNIT
 
-TIMEOUT_S = 30
+TIMEOUT_S = 60
 GAS_LIMIT = 200_000
 
 

@@ -23,7 +23,7 @@ from tests.testbed.processes import Child, until
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 METHOD = "/airlock.signer.v1.Signer/SignEvmTransaction"
-HANDSHAKE_S = 5
+HANDSHAKE_S = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,7 @@ async def test_a_trader_is_no_admin_and_an_admin_is_no_trader(door: Door) -> Non
     files = door.scene.signer
     async with wire.channel(f"127.0.0.1:{files.admin_port}", files.pki, "trader") as connection:
         with pytest.raises(grpc.aio.AioRpcError) as paused:
-            await _admin(connection).Pause(admin_pb2.PauseRequest(), timeout=10)
+            await _admin(connection).Pause(admin_pb2.PauseRequest(), timeout=30)
     async with asking(files, identity="admin") as asker:
         with pytest.raises(grpc.aio.AioRpcError) as signed:
             await asker.sign(swap(files, "by-an-admin"))
@@ -113,7 +113,7 @@ async def test_a_trader_is_no_admin_and_an_admin_is_no_trader(door: Door) -> Non
 async def test_the_admin_service_is_not_on_the_traders_port(door: Door) -> None:
     async with wire.channel(door.address, door.pki.folder, "admin") as connection:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await _admin(connection).Pause(admin_pb2.PauseRequest(), timeout=10)
+            await _admin(connection).Pause(admin_pb2.PauseRequest(), timeout=30)
 
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
@@ -184,7 +184,7 @@ async def _no_call_gets_through(door: Door, credentials: grpc.ChannelCredentials
     options = (("grpc.use_local_subchannel_pool", 1),)
     async with grpc.aio.secure_channel(door.address, credentials, options) as connection:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await _method(connection)(b"", timeout=10)
+            await _method(connection)(b"", timeout=30)
 
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
@@ -199,7 +199,7 @@ async def _refused_as(door: Door, identity: str) -> grpc.aio.AioRpcError:
 async def _raw_call(door: Door, message: bytes) -> grpc.aio.AioRpcError:
     async with wire.channel(door.address, door.pki.folder) as connection:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await _method(connection)(message, timeout=10)
+            await _method(connection)(message, timeout=30)
     return caught.value
 
 

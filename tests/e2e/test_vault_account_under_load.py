@@ -103,7 +103,7 @@ class Crowd:
 
     async def _successor(self, asker: Asker, account: str) -> str:
         while True:
-            listed = await asker.stub.ListAccounts(pb.ListAccountsRequest(), timeout=5)
+            listed = await asker.stub.ListAccounts(pb.ListAccountsRequest(), timeout=30)
             old = next(each for each in listed.accounts if each.account.lower() == account.lower())
             if old.swept or old.state == pb.Account.STATE_RETIRED:
                 return old.successor.lower()

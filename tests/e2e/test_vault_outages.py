@@ -216,7 +216,7 @@ async def _reserved(files: SignerFiles, key: str) -> None:
 async def _put_policy(files: SignerFiles, text: str) -> None:
     files.policy.write_text(text)
     async with wire.channel(f"127.0.0.1:{files.admin_port}", files.pki, "admin") as connection:
-        await wire.admin_stub(connection).ReloadPolicy(admin_pb2.ReloadPolicyRequest(), timeout=10)
+        await wire.admin_stub(connection).ReloadPolicy(admin_pb2.ReloadPolicyRequest(), timeout=30)
 
 
 async def _said(child: Child, event: str, times: int) -> None:

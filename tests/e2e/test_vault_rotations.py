@@ -225,7 +225,7 @@ def _serial(files: SignerFiles) -> int:
     context.load_cert_chain(files.pki / "trader.pem", files.pki / "trader.key")
     context.set_alpn_protocols(["h2"])
     with (
-        socket.create_connection(("127.0.0.1", files.port), timeout=10) as plain,
+        socket.create_connection(("127.0.0.1", files.port), timeout=30) as plain,
         context.wrap_socket(plain, server_hostname="localhost") as connection,
     ):
         shown = connection.getpeercert(binary_form=True)

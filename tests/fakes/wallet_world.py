@@ -113,7 +113,7 @@ class WalletWorld:
 
     async def until(self, seen: Callable[[], bool]) -> None:
         """Wait for what another task does."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not seen():  # noqa: ASYNC110 - no event tells it
                 await asyncio.sleep(0.001)
 

@@ -23,7 +23,7 @@ def a_person() -> FakeDevice:
 
 
 async def until(so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not so():  # noqa: ASYNC110 - no event tells of it
             await asyncio.sleep(0.002)
 

@@ -27,7 +27,7 @@ async def test_a_rotation_of_the_mock_is_swept_at_once_and_seen_by_its_clients(t
             request = admin_pb2.RotateAccountRequest(
                 account=account, step=step, new_account=NEW if begins else ""
             )
-            answer = await admin.RotateAccount(request, timeout=10)
+            answer = await admin.RotateAccount(request, timeout=30)
             return [answer.swept, answer.finished]
 
         begun = await rotate(admin_pb2.RotateAccountRequest.STEP_BEGIN)

@@ -44,7 +44,7 @@ async def raw_call(
     async with wire.channel(edge.address, edge.pki, identity) as connection:
         call = connection.unary_unary(method, request_serializer=bytes, response_deserializer=bytes)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await call(raw, timeout=10)
+            await call(raw, timeout=30)
     return caught.value
 
 

@@ -30,7 +30,7 @@ async def edge(tmp_path: Path) -> AsyncIterator[EdgeRig]:
 async def refusal(edge: EdgeRig, name: str) -> grpc.aio.AioRpcError:
     async with wire.channel(edge.address, edge.pki, name) as connection:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await wire.signer_stub(connection).ListAccounts(LIST, timeout=10)
+            await wire.signer_stub(connection).ListAccounts(LIST, timeout=30)
     return caught.value
 
 
@@ -45,7 +45,7 @@ async def test_a_client_without_a_certificate_is_cut_off(edge: EdgeRig) -> None:
     only_root = grpc.ssl_channel_credentials((edge.pki / "ca.pem").read_bytes())
     async with grpc.aio.secure_channel(edge.address, only_root) as connection:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await wire.signer_stub(connection).ListAccounts(LIST, timeout=10)
+            await wire.signer_stub(connection).ListAccounts(LIST, timeout=30)
 
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
@@ -53,7 +53,7 @@ async def test_a_client_without_a_certificate_is_cut_off(edge: EdgeRig) -> None:
 async def test_a_client_without_tls_is_cut_off(edge: EdgeRig) -> None:
     async with grpc.aio.insecure_channel(edge.address) as connection:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await wire.signer_stub(connection).ListAccounts(LIST, timeout=10)
+            await wire.signer_stub(connection).ListAccounts(LIST, timeout=30)
 
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
@@ -163,7 +163,7 @@ def _handshake(port: int, pki: Path, version: ssl.TLSVersion) -> str | None:
     context.set_alpn_protocols(["h2"])
     context.minimum_version = context.maximum_version = version
     with (
-        socket.create_connection(("127.0.0.1", port), timeout=10) as raw,
+        socket.create_connection(("127.0.0.1", port), timeout=30) as raw,
         context.wrap_socket(raw, server_hostname="localhost") as secured,
     ):
         secured.recv(1)  # in TLS 1.3 a refused client hears of it only when it reads

@@ -45,7 +45,7 @@ def served_serial(edge: EdgeRig) -> int:
     context.set_alpn_protocols(["h2"])
     host, port = edge.address.split(":")
     with (
-        socket.create_connection((host, int(port)), timeout=10) as raw,
+        socket.create_connection((host, int(port)), timeout=30) as raw,
         context.wrap_socket(raw, server_hostname="localhost") as secured,
     ):
         certificate = secured.getpeercert(binary_form=True)
@@ -108,7 +108,7 @@ async def test_clients_of_a_new_authority_get_in_after_it_was_added(edge: EdgeRi
     (edge.pki / "clients.pem").replace(edge.pki / "ca.pem")
 
     async with wire.channel(edge.address, edge.pki, newcomer) as connection:
-        answer = await wire.signer_stub(connection).ListAccounts(LIST, timeout=10)
+        answer = await wire.signer_stub(connection).ListAccounts(LIST, timeout=30)
 
     assert len(answer.accounts) == 1
 

@@ -15,7 +15,7 @@ from tests.testbed.packages import Json
 from tests.testbed.processes import Child, until
 
 CHAIN_ID = 31337
-_RECEIPT_TIMEOUT_S = 30
+_RECEIPT_TIMEOUT_S = 60
 _GAS_LIMIT = 15_000_000
 
 

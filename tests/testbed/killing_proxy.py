@@ -24,7 +24,7 @@ from signer.adapters.system_clock import SystemClock
 from tests.testbed.vault import SERVER_URI, VaultServer
 
 _HOST = "127.0.0.1"
-_TIMEOUT_S = 30
+_TIMEOUT_S = 60
 
 
 class KillingProxy:

@@ -101,7 +101,7 @@ def free_port() -> int:
 
 
 async def until(
-    condition: Callable[[], Awaitable[bool]], *, what: str, timeout_s: float = 30, every_s: float = 0.02
+    condition: Callable[[], Awaitable[bool]], *, what: str, timeout_s: float = 60, every_s: float = 0.02
 ) -> None:
     """Waits until `condition` holds; a `TimeoutError` says `what` did not happen."""
     deadline = time.monotonic() + timeout_s

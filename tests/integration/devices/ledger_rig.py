@@ -108,7 +108,7 @@ class Rig:
 
 async def until(so: Callable[[], bool]) -> None:
     """Wait for what another thread does."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not so():  # noqa: ASYNC110 - no event tells it to this loop
             await asyncio.sleep(0.003)
 

@@ -29,7 +29,7 @@ class Program:
 
     async def hear(self) -> dict[str, object]:
         assert self.process.stdout is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             heard: dict[str, object] = json.loads(await self.process.stdout.readline())
             return heard
 

@@ -50,7 +50,7 @@ class Desk:
 
         self.nonce += 1
         asking = asyncio.create_task(self._sign(watch, self.nonce))
-        await asyncio.wait_for(shown.wait(), 20)
+        await asyncio.wait_for(shown.wait(), 60)
         await asyncio.sleep(SCREEN_S if REAL else 0.02)
         await then(asking)
         await asyncio.wait([asking])

@@ -55,7 +55,7 @@ class Desk:
         self.nonce += 1
         self.screens = asyncio.Queue()
         asking = asyncio.create_task(self._sign(self.nonce))
-        await asyncio.wait_for(self.screens.get(), 30)
+        await asyncio.wait_for(self.screens.get(), 60)
         await asyncio.sleep(_SCREEN_S if EMULATOR else 0)
         return asking
 
@@ -75,7 +75,7 @@ async def _desk(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator
         async with rig(person=lambda _: IGNORE, approval_ms=approval_ms) as opened:
 
             async def press(button: str) -> None:
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(60):
                     while not opened.device.press(Press(button)):  # noqa: ASYNC110 - no event tells of it
                         await asyncio.sleep(0.005)
 

@@ -232,7 +232,7 @@ def _program(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", dict[st
     try:
         yield process, _told(process, 1)[0]
         _say(process, "quit")
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=60) == 0
     finally:
         process.kill()
         process.communicate()

@@ -307,7 +307,7 @@ async def test_a_client_key_with_a_password_is_refused_and_nobody_is_prompted(
 
     present = asyncio.to_thread(connection.present, tmp_path / "client.pem", tmp_path / "client.key")
     with pytest.raises(ConfigurationError, match="no pair"):
-        await asyncio.wait_for(present, 5)
+        await asyncio.wait_for(present, 30)
     connection.close()
 
 

@@ -61,7 +61,7 @@ async def opened(store: Store) -> AsyncIterator[GroupCommit[Member]]:
 async def ask(group: GroupCommit[Member]) -> str:
     member = Member(asyncio.get_running_loop().create_future())
     group.add(member)
-    return await asyncio.wait_for(member.future, 5)
+    return await asyncio.wait_for(member.future, 30)
 
 
 async def test_those_who_come_together_share_a_flush() -> None:

@@ -59,7 +59,7 @@ def linked(signer: FakeSigner) -> Link:
 
 
 async def news(signer: FakeSigner, count: int) -> list[SeenPicture | Lost]:
-    async with asyncio.timeout(30), aclosing(linked(signer).news()) as heard:
+    async with asyncio.timeout(60), aclosing(linked(signer).news()) as heard:
         return [await anext(heard) for _ in range(count)]
 
 

@@ -29,7 +29,7 @@ class Console:
 
     async def sees(self, **wanted: object) -> Picture:
         """The next picture in which `wanted` holds."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while True:
                 picture = await anext(self._pictures)
                 if all(_holds(picture, name, value) for name, value in wanted.items()):

@@ -47,7 +47,7 @@ class Desk:
         return asyncio.ensure_future(self.world.services.sign_evm_transaction(TRADER, request))
 
     async def until(self, seen: Callable[[], bool]) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not seen():  # noqa: ASYNC110 - no event tells of it
                 await asyncio.sleep(0.001)
 
