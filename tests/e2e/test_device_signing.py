@@ -69,16 +69,16 @@ class Client:
         )
         return await self.asker.stub.CancelTransaction(request, timeout=TIMEOUT_S)
 
-    async def until_allowed(self) -> None:
-        """Wait until the signer sees the price of before again: it believes a block for a moment."""
+    async def until_judged(self, *violations: str) -> None:
+        """Wait until the signer sees a new price: it believes a block for a moment."""
 
-        async def allowed() -> bool:
+        async def so() -> bool:
             request = swap(self.scene.signer, "evaluated")
             asked = pb.EvaluateRequest(account=request.account, evm=request.transaction, claim=request.claim)
-            verdict = (await self.asker.stub.Evaluate(asked, timeout=TIMEOUT_S)).verdict
-            return verdict == pb.EvaluateResponse.VERDICT_APPROVED
+            answer = await self.asker.stub.Evaluate(asked, timeout=TIMEOUT_S)
+            return tuple(each.reason for each in answer.violations) == violations
 
-        await until(allowed, what="the swap is allowed again")
+        await until(so, what=f"the swap has {violations or 'nothing'} against it")
 
     async def follow(self) -> None:
         async for each in self.asker.stub.WatchTransactions(pb.WatchTransactionsRequest()):
@@ -169,12 +169,13 @@ async def test_a_signature_over_a_price_that_is_gone_is_destroyed(scene: DeviceS
         await scene.shown()
         transaction_id = await one.transaction_id("too_late")
         await mover.move(-100)
+        await one.until_judged("SLIPPAGE_TOO_HIGH")
         scene.device.approve()
 
         assert await one.refused(signing) == (grpc.StatusCode.PERMISSION_DENIED, ["SLIPPAGE_TOO_HIGH"])
         assert await one.slot(transaction_id) == types.SLOT_STATE_RELEASED
         await mover.move(100)
-        await one.until_allowed()
+        await one.until_judged()
 
 
 @pytest.mark.asyncio(loop_scope="session")

@@ -46,20 +46,36 @@ class Client:
 
     async def swap(self, account: str, amount: int) -> Signing:
         """Quote, and ask for the signature; it is on its way when this returns."""
-        return asyncio.ensure_future(self._signed(await self._swap(account, amount)))
+        return self.sign(await self.quoted(account, amount))
+
+    def sign(self, request: pb.SignEvmTransactionRequest) -> Signing:
+        """Ask for the signature."""
+        return asyncio.ensure_future(self._signed(request))
 
     async def until_allowed(self, account: str, amount: int) -> None:
         """Wait until the signer would sign such a swap: it believes a block for a moment."""
 
         async def allowed() -> bool:
-            request = await self._swap(account, amount)
-            asked = pb.EvaluateRequest(account=account, evm=request.transaction, claim=request.claim)
-            verdict = (await self.stub.Evaluate(asked, timeout=TIMEOUT_S)).verdict
-            return verdict == pb.EvaluateResponse.VERDICT_APPROVED
+            return await self.would_sign(await self.quoted(account, amount))
 
         await until(allowed, what="such a swap is allowed")
 
-    async def _swap(self, account: str, amount: int) -> pb.SignEvmTransactionRequest:
+    async def until_denied(self, request: pb.SignEvmTransactionRequest) -> None:
+        """Wait until the signer would not sign it any more."""
+
+        async def denied() -> bool:
+            return not await self.would_sign(request)
+
+        await until(denied, what="the swap is denied")
+
+    async def would_sign(self, request: pb.SignEvmTransactionRequest) -> bool:
+        """What the policy says to it now."""
+        asked = pb.EvaluateRequest(account=request.account, evm=request.transaction, claim=request.claim)
+        verdict = (await self.stub.Evaluate(asked, timeout=TIMEOUT_S)).verdict
+        return verdict == pb.EvaluateResponse.VERDICT_APPROVED
+
+    async def quoted(self, account: str, amount: int) -> pb.SignEvmTransactionRequest:
+        """Request for a swap at today's price."""
         quoted = await self._quote(amount)
         minimum_out = quoted * (BPS - SLIPPAGE_BPS) // BPS
         now_ms, path = time.time_ns() // 1_000_000, (self.world.usdx, self.world.abc)
@@ -81,7 +97,7 @@ class Client:
         claim = types.ApproveClaim(token=self.world.usdx, spender=self.world.v2_router, amount=str(amount))
         data = calldata.approve(self.world.v2_router, amount)
         request = self._request(account, self.world.usdx, data, types.Claim(approve=claim))
-        return asyncio.ensure_future(self._signed(request))
+        return self.sign(request)
 
     async def settled(self, signing: Signing) -> str:
         """Broadcast what was signed; its hash, once a block has it and it did not revert."""

@@ -181,9 +181,11 @@ async def _rejection(stage: Stage) -> None:
 
 async def _too_late(stage: Stage) -> None:
     mover = PriceMover(stage.chain, stage.files.world, "ABC")
-    signing = await stage.client.swap(stage.device_account, LARGE)
+    request = await stage.client.quoted(stage.device_account, LARGE)
+    signing = stage.client.sign(request)
     await stage.desk.shows(stage.seen.requests_shown + 1)
     await mover.move(-100)
+    await stage.client.until_denied(request)
     await stage.pressed("approve")
     stage.seen.destroyed_too_late = wire.reasons(await refused(signing))
     stage.tell(f"the signature was destroyed; the client hears {stage.seen.destroyed_too_late}")
