@@ -26,6 +26,7 @@ from tests.integration.devices.trezor_rig import (
     KEYS,
     REJECT,
     SOLANA_STEPS,
+    approve_late,
     scripted,
     solana_message,
 )
@@ -40,8 +41,7 @@ def test_a_late_press_makes_the_library_return_another_requests_signature(wire: 
         wallet = _wallet(transport)
         with pytest.raises(Timeout):
             _sign(wallet, nonce=1)
-        while device.press(Press.APPROVE):
-            pass
+        approve_late(device)
 
         second = _sign(wallet, nonce=2)
 
@@ -54,8 +54,7 @@ def test_a_new_client_throws_away_what_is_stale(wire: str) -> None:
     with _plugged(wire, scripted(IGNORE)) as (device, transport):
         with pytest.raises(Timeout):
             _sign(_wallet(transport), nonce=1)
-        while device.press(Press.APPROVE):
-            pass
+        approve_late(device)
 
         second = _sign(_wallet(transport), nonce=2)
 
@@ -206,4 +205,4 @@ class _Impatient(BoundedTransport):
 
     @override
     def read_chunk(self, *, timeout: float | None = None) -> bytes:
-        return super().read_chunk(timeout=0.3 if timeout is None else timeout)
+        return super().read_chunk(timeout=1.0 if timeout is None else timeout)

@@ -10,13 +10,14 @@ from signer.decode.evm.envelope import signing_hash
 from signer.domain.errors import BrokenError, PreconditionError, RejectedError, UnavailableError
 from signer.domain.reasons import FailReason
 from signer.mock.devices.trezor.flavour import MODEL_T, SAFE_7, Flavour
-from signer.mock.devices.trezor.person import Decision, Press, Screen
+from signer.mock.devices.trezor.person import Decision, Screen
 from tests.integration.devices.trezor_rig import (
     APPROVE,
     IGNORE,
     KEYS,
     SEED,
     SOLANA,
+    approve_late,
     rig,
     scripted,
     solana_message,
@@ -29,13 +30,12 @@ async def test_a_late_confirmation_on_the_device_is_never_the_answer_to_the_next
     flavour: Flavour,
 ) -> None:
     """The person confirms A when the host has gone; B must not get A's signature (core firmware)."""
-    async with rig(flavour=flavour, person=scripted(IGNORE), approval_ms=600, answer_ms=600) as opened:
+    async with rig(flavour=flavour, person=scripted(IGNORE), approval_ms=2_000, answer_ms=2_000) as opened:
         # A host that only leaves, as the library does on its own: no Cancel, the dialog stays.
         opened.backend._owner._session._end_dialog = lambda: True  # type: ignore[method-assign]
         with pytest.raises(RejectedError):
             await opened.sign(0, data=b"")
-        while opened.device.press(Press.APPROVE):
-            pass
+        approve_late(opened.device)
         assert not opened.port.replies.empty()
 
         await opened.sign(1, data=b"")
@@ -124,7 +124,7 @@ async def test_over_thp_what_comes_unasked_between_requests_costs_the_channel_an
         opened.device.send_unasked(_stale())
 
         await opened.sign(1)
-    async with rig(flavour=SAFE_7, answer_ms=800) as opened:
+    async with rig(flavour=SAFE_7, answer_ms=2_000) as opened:
         await opened.sign()
         opened.device.send_unasked(_stale())
         with pytest.raises(UnavailableError) as caught:
@@ -148,7 +148,7 @@ async def test_over_thp_what_comes_unasked_in_a_review_is_an_unknown_outcome(
         return APPROVE
 
     flavour = replace(SAFE_7, thp=version)
-    async with rig(flavour=flavour, person=person, approval_ms=800, answer_ms=800) as opened:
+    async with rig(flavour=flavour, person=person, approval_ms=2_000, answer_ms=2_000) as opened:
         unasked = _stale() if what == "signature" else messages.Success(message="no")
         inject.append(lambda: opened.device.send_unasked(unasked))
         with pytest.raises(PreconditionError) as caught:

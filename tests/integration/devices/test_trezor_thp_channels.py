@@ -8,13 +8,13 @@ from trezorlib.thp.exceptions import ThpErrorCode
 from trezorlib.transport import Timeout
 
 from signer.adapters.trezor_device import library
-from signer.mock.devices.trezor.person import Press
 from signer.mock.devices.trezor.thp import packets
 from signer.mock.devices.trezor.thp.wire import REMEMBERED_CHANNELS
 from tests.integration.devices.thp_host import error_of, safe_7, sign
 from tests.integration.devices.trezor_rig import (
     IGNORE,
     KEYS,
+    approve_late,
     credential_for,
     scripted,
 )
@@ -71,8 +71,7 @@ def test_a_late_press_never_gives_another_requests_signature() -> None:
         session = host.connect(credential_for(host.wire)).get_session("")
         with pytest.raises(Timeout):
             sign(session, nonce=1)
-        while host.device.press(Press.APPROVE):
-            pass
+        approve_late(host.device)
 
         with pytest.raises(Exception):  # noqa: B017, PT011 - whatever it is, it is no signature
             sign(session, nonce=2)

@@ -10,6 +10,7 @@ import os
 import shlex
 import subprocess
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -47,6 +48,7 @@ SOLANA_STEPS = [44 + HARDENED, 501 + HARDENED, HARDENED, HARDENED]
 SOLANA_PUBLIC_KEY = SEED.ed25519(SOLANA_STEPS).public_key().public_bytes_raw()
 EVM = AccountId(f"eip155:{CHAIN_ID}:{SEED.evm_address([44 + HARDENED, 60 + HARDENED, HARDENED, 0, 0])}")
 SOLANA = AccountId(f"solana:EtWTRABZaYq6iMfeYKouRu166VU2xqa1:{base58(SOLANA_PUBLIC_KEY)}")
+_SHOWN_WITHIN_S = 60
 KEYS = (TrezorKey(account=EVM, path=EVM_PATH), TrezorKey(account=SOLANA, path=SOLANA_PATH))
 
 APPROVE, REJECT, IGNORE, UNPLUG, WRONG_PIN = (
@@ -135,6 +137,16 @@ def press(progress: DeviceProgress) -> None:
     """Confirm what a real emulator shows."""
     if PRESS and progress.phase is DevicePhase.WAITING_FOR_CONFIRMATION:
         subprocess.run([*PRESS, "approve"], check=True, timeout=30)
+
+
+def approve_late(device: Double) -> None:
+    """Approve every screen of a dialog that its host has left, once it is shown."""
+    deadline = time.monotonic() + _SHOWN_WITHIN_S
+    while not device.press(Press.APPROVE):
+        assert time.monotonic() < deadline, "the dialog was never shown"
+        time.sleep(0.005)
+    while device.press(Press.APPROVE):
+        pass
 
 
 def scripted(*decisions: Decision) -> Person:
