@@ -92,7 +92,6 @@ class Scene:
         text = text.replace("[engine]\n", f"[engine]\n{lines}")
         text = text.replace("[chain]\n", f"[chain]\nrequest_timeout_ms = {REQUEST_TIMEOUT_MS}\n")
         text = text.replace("[signer]\n", f"[signer]\ndeadline_ms = {DEADLINE_MS}\n")
-        text = text.replace("v3_fee = ", "max_slippage_bps = 25\nv3_fee = ")
         files.settings.write_text(text)
         return files
 

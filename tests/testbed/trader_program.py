@@ -15,6 +15,8 @@ from tests.testbed.signer_program import SignerFiles
 from tests.testbed.uniswap import ETHER, USDX_UNIT, V3_FEE, World
 
 PROGRAM = str(Path(sys.executable).parent / "airlock-trader")
+MAX_SLIPPAGE_BPS = 25
+"""Less than the policy's 50: the signer may believe another block than the one that was quoted at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +140,7 @@ quote = "USDX"
 venue = "{strategy.venue}"
 feed = "uniswap_v2"
 v3_fee = {V3_FEE}
+max_slippage_bps = {MAX_SLIPPAGE_BPS}
 window = {strategy.window}
 threshold_bps = {strategy.threshold_bps}
 buy_amount = {strategy.buy_amount}

@@ -33,7 +33,7 @@ def test_the_example_is_valid_and_its_paths_are_absolute(tmp_path: Path) -> None
         ("workers = 4", "wokers = 4", "engine.wokers", "Extra inputs"),
         ("workers = 4", "workers = 0", "engine.workers", "greater than or equal to 1"),
         ("workers = 4", 'workers = "4"', "engine.workers", "valid integer"),
-        ("max_slippage_bps = 50", "max_slippage_bps = 101", "strategies[0].max_slippage_bps", "100"),
+        ("max_slippage_bps = 30", "max_slippage_bps = 101", "strategies[0].max_slippage_bps", "100"),
         ("lease_ms = 60000", "lease_ms = 1000", "settings", "at least 20000"),
         ('base = "WETH"', 'base = "WBTC"', "settings", "'WBTC' is no asset"),
         ('dsn = "file:secrets/dsn"', 'dsn = "postgresql://u:hunter2@h/d"', "database.dsn", "file:PATH"),
