@@ -41,7 +41,7 @@ class Books:
             if (not states or order.state in states) and (kind is None or order.kind is kind)
         ]
 
-    async def until_settled(self, swaps: int, *, timeout_s: float = 40) -> None:
+    async def until_settled(self, swaps: int, *, timeout_s: float = 90) -> None:
         """Wait until there are as many settled swaps on each of the two venues."""
 
         async def enough() -> bool:
@@ -51,7 +51,7 @@ class Books:
 
         await until(enough, what=f"{swaps} swaps settle on each venue", timeout_s=timeout_s, every_s=0.1)
 
-    async def until_closed(self, *, timeout_s: float = 60) -> Sequence[Order]:
+    async def until_closed(self, *, timeout_s: float = 120) -> Sequence[Order]:
         """Wait until no order is open, and none follows in the next blocks; returns all of them."""
         try:
             await until(self._at_rest, what="every order is closed", timeout_s=timeout_s, every_s=0.1)
@@ -121,7 +121,7 @@ class Books:
         async def done() -> bool:
             return {state for state, _, _ in await asyncio.to_thread(self.slots)} <= DONE_SLOTS
 
-        await until(done, what="every slot of the signer is final", timeout_s=30, every_s=0.1)
+        await until(done, what="every slot of the signer is final", timeout_s=60, every_s=0.1)
 
     async def _at_rest(self) -> bool:
         before = await self.orders()

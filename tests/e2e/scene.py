@@ -167,7 +167,7 @@ async def started(trader: Child) -> None:
     await said(trader, '"event": "trader.started"')
 
 
-async def said(program: Child, text: str, *, timeout_s: float = 30) -> None:
+async def said(program: Child, text: str, *, timeout_s: float = 60) -> None:
     """Wait until the log of a running program, which keeps what earlier lives wrote, has `text`."""
 
     async def has_it() -> bool:

@@ -63,7 +63,7 @@ class Play:
             assert ended.code in {FINISHED, UNREACHABLE, UNFINISHED}, ended
             return ended.code == FINISHED
 
-        await until(done, what=f"rotate account {step}", timeout_s=90, every_s=0.2)
+        await until(done, what=f"rotate account {step}", timeout_s=120, every_s=0.2)
 
 
 async def test_both_programs_are_killed_again_and_again_in_a_rotation_and_nothing_is_lost(
@@ -78,9 +78,9 @@ async def test_both_programs_are_killed_again_and_again_in_a_rotation_and_nothin
             await books.until_settled(1)
             async with play.signer.at_work(), play.trader.at_work():
                 await play.rotate("begin", "--new-account", new)
-                await until(partial(_stands_at, books, new), what="the books move", timeout_s=90, every_s=0.2)
+                await until(partial(_stands_at, books, new), what="the books move", timeout_s=120)
                 await play.rotate("finish")
-                await until(partial(_traded, books, new), what="the successor trades", timeout_s=60)
+                await until(partial(_traded, books, new), what="the successor trades", timeout_s=120)
         await books.until_closed()
         await books.until_final()
         retired = await refusal(files, swap(files, "asked-when-retired"))

@@ -92,7 +92,7 @@ async def test_a_node_that_fails_in_every_way_at_sending_gets_each_swap_once(
             return proxy.count(SEND) > sent + len(ways)
 
         async with play.scene.tide():
-            await until(met, what="every fault is met", timeout_s=60)
+            await until(met, what="every fault is met", timeout_s=120)
             await play.books.until_settled(1)
         await _assert_at_rest(play)
 

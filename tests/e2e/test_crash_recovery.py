@@ -53,6 +53,7 @@ async def test_a_trader_killed_at_ten_random_moments_loses_and_repeats_nothing(
                 play.trader.kill()
                 caught += [order.state for order in await _open(play.books)]
                 await play.restart_trader()
+            await play.books.until_settled(1)
         await _assert_nothing_lost_or_twice(play)
 
     assert caught, "no order was open at any kill"
@@ -66,6 +67,7 @@ async def test_a_signer_killed_while_it_is_asked_signs_nothing_twice(stage: Stag
                 play.signer.kill()
                 await asyncio.sleep(0.2)  # the trader asks a signer that is not there
                 await play.restart_signer()
+            await play.books.until_settled(1)
         await _assert_nothing_lost_or_twice(play)
 
 
@@ -77,6 +79,7 @@ async def test_both_killed_at_once_find_each_other_again(stage: Stage, tmp_path:
                 play.signer.kill()
                 play.trader.kill()
                 await asyncio.gather(play.restart_trader(), play.restart_signer())
+            await play.books.until_settled(1)
         await _assert_nothing_lost_or_twice(play)
 
 
@@ -93,7 +96,6 @@ async def _play(stage: Stage, folder: Path) -> AsyncIterator[Play]:
 
 async def _assert_nothing_lost_or_twice(play: Play) -> None:
     """Once everything has come to rest."""
-    await play.books.until_settled(1)
     orders = await play.books.until_closed()
     await play.books.until_final()
 

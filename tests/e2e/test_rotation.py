@@ -26,9 +26,9 @@ async def test_a_rotation_under_load_is_followed_without_a_restart(stage: Stage,
             async with scene.tide():
                 await books.until_settled(1)
                 await _rotate(scene, "begin", old, "--new-account", new)
-                await until(partial(_stands_at, books, new), what="the books move", timeout_s=90, every_s=0.2)
+                await until(partial(_stands_at, books, new), what="the books move", timeout_s=120)
                 await _rotate(scene, "finish", old)
-                await until(partial(_traded, books, new), what="the successor trades", timeout_s=60)
+                await until(partial(_traded, books, new), what="the successor trades", timeout_s=120)
             await books.until_closed()
             code = await trader.stop()
         status = await asyncio.to_thread(files.ask, "status")
@@ -51,11 +51,11 @@ async def test_an_abort_brings_the_books_home(stage: Stage, tmp_path: Path) -> N
             async with scene.tide():
                 await books.until_settled(1)
                 await _rotate(scene, "begin", old, "--new-account", new)
-                await until(partial(_swept_to, books, new), what="something is swept", timeout_s=60)
+                await until(partial(_swept_to, books, new), what="something is swept", timeout_s=120)
                 await _rotate(scene, "abort", old)
                 before = len(await _settled(books, old))
-                await until(partial(_moved, books, old), what="the books come home", timeout_s=90)
-                await until(partial(_traded, books, old, before), what="the first one trades", timeout_s=60)
+                await until(partial(_moved, books, old), what="the books come home", timeout_s=120)
+                await until(partial(_traded, books, old, before), what="the first one trades", timeout_s=120)
             await books.until_closed()
             code = await trader.stop()
 
@@ -75,13 +75,13 @@ async def test_both_programs_are_killed_in_an_emergency_and_nothing_is_lost(
             async with scene.trade(files) as trader, scene.tide():
                 await books.until_settled(1)
                 await _rotate(scene, "begin", old, "--new-account", new, "--emergency")
-                await until(partial(_swept_to, books, new), what="something is swept", timeout_s=60)
+                await until(partial(_swept_to, books, new), what="something is swept", timeout_s=120)
                 signer.kill()
                 trader.kill()
         async with scene.serve(), scene.trade(files) as trader:
             async with scene.tide():
-                await until(partial(_stands_at, books, new), what="the books move", timeout_s=90)
-                await until(partial(_traded, books, new), what="the successor trades", timeout_s=60)
+                await until(partial(_stands_at, books, new), what="the books move", timeout_s=120)
+                await until(partial(_traded, books, new), what="the successor trades", timeout_s=120)
             await books.until_closed()
             code = await trader.stop()
 
