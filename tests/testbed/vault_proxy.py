@@ -24,7 +24,7 @@ from tests.testbed.vault_faults import Exchange, Fault
 
 _KEPT_HEADERS = ("X-Vault-Token", "X-Vault-Request", "X-Vault-Wrap-TTL", "X-Vault-Namespace", "Content-Type")
 _MAX_BODY_BYTES = 32 * 2**20
-_ROUNDS_S = 0.05
+_ROUNDS, _ROUND_S = 20, 0.002
 
 
 class VaultProxy:
@@ -60,10 +60,13 @@ class VaultProxy:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closing.set()
+        await self._hang_up()
         await self._runner.cleanup()
         await self._client.close()
-        # A handshake that its client gave up is no connection yet: the loop's next rounds close its socket.
-        await asyncio.sleep(_ROUNDS_S)
+        # TLS says goodbye, and a handshake that was given up is no connection yet: both end in the loop's
+        # next rounds; on a busy machine a pause may be only one of them.
+        for _ in range(_ROUNDS):
+            await asyncio.sleep(_ROUND_S)
         self._temporary.cleanup()
 
     @property
@@ -105,12 +108,15 @@ class VaultProxy:
             return web.Response(status=response.status, body=await response.read(), headers=kept)
 
     async def _relisten(self, issued: Issued) -> None:
+        await self._hang_up()  # kept-alive connections would not see the new certificate
+        await self._listen(issued)
+
+    async def _hang_up(self) -> None:
         for site in list(self._runner.sites):
             await site.stop()
         for connection in list(self._runner.server.connections if self._runner.server else []):
             if connection.transport is not None:
-                connection.transport.abort()  # kept-alive connections would not see the new certificate
-        await self._listen(issued)
+                connection.transport.abort()
 
     async def _listen(self, issued: Issued) -> None:
         certificate, key = self._folder / "server.pem", self._folder / "server.key"
