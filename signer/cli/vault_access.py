@@ -12,6 +12,9 @@ from signer.adapters.vault.given_token import open_with_token, read_token
 from signer.cli.command import Arguments
 from signer.settings import VaultPlace, load_vault_place
 
+PERSON_WAITS_MS = 30_000
+"""A person's command may wait for more than a signature: Vault makes an RSA key before the first import."""
+
 
 def add_access(parser: argparse.ArgumentParser) -> None:
     """Add `--config` and `--token-file`. There is no option for the token itself, and no variable."""
@@ -36,7 +39,10 @@ async def person_vault(arguments: Arguments) -> AsyncIterator[tuple[VaultApi, Va
     token_file: str = arguments.token_file
     place = load_vault_place(config)
     target = Target(
-        address=place.address, ca=place.ca, namespace=place.namespace, timeout_ms=place.timeout_ms
+        address=place.address,
+        ca=place.ca,
+        namespace=place.namespace,
+        timeout_ms=max(place.timeout_ms, PERSON_WAITS_MS),
     )
     async with open_with_token(target, read_token(token_file), clock=SystemClock(), log=_NoLog()) as vault:
         yield vault, place
