@@ -1,5 +1,7 @@
 """Two trader processes on one database share the work, and the survivor ends what the dead one began."""
 
+import os
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -61,7 +63,12 @@ async def _kill_while_it_sends(books: Books, trader: Child, process: str) -> str
     held: list[str] = []
 
     async def holds() -> bool:
+        if not await _held(books, process):
+            return False
+        os.kill(trader.pid, signal.SIGSTOP)  # what it holds now, it holds when it is killed
         held[:] = await _held(books, process)
+        if not held:
+            os.kill(trader.pid, signal.SIGCONT)
         return bool(held)
 
     await until(holds, what="the first trader holds a signed order")

@@ -148,7 +148,7 @@ async def _one_new_token(desk: VaultDesk, seen: set[str]) -> None:
         found[:] = await desk.signer_tokens()
         return len(found) == 1
 
-    await until(alone, what="the old token is revoked", every_s=0.1)
+    await until(alone, what="the old token is revoked", timeout_s=180, every_s=0.1)
     assert not seen & {*found}
     seen.update(found)
 
