@@ -207,13 +207,18 @@ class Keeper:
         idle = [lease for lease in self._retired if not self._in_use[lease.token]]
         for lease in idle:
             self._retired.remove(lease)
-            await self._revoke(lease)
+            ended = lease.ends_at is not None and self._clock.now() >= lease.ends_at
+            if not (await self._revoke(lease) or ended):
+                self._retired.append(lease)  # Vault was busy: the next look tries again
 
-    async def _revoke(self, lease: Lease) -> None:
+    async def _revoke(self, lease: Lease) -> bool:
+        """False when Vault did not answer in time: it may still hold."""
         try:
             await self._exchange.ask(Question(method="POST", path=_REVOKE, token=lease.token, body={}))
         except (UnavailableError, VaultRefusedError) as error:
             self._log.event("vault.old_token_not_revoked", problem=str(error), ends_at=lease.ends_at)
+            return not (isinstance(error, UnavailableError) and error.reason is FailReason.VAULT_SLOW)
+        return True
 
     async def _probe(self) -> None:
         """Ask for something small when nobody else did, so that health is true without traffic."""
