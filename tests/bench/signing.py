@@ -14,14 +14,12 @@ import grpc.aio
 import psutil
 
 from protos.airlock.signer.v1 import signer_pb2 as pb
-from protos.airlock.signer.v1 import types_pb2 as types
 from tests.bench.echo_server import METHOD
 from tests.bench.load import Load, closed_loop
-from tests.fakes import calldata
+from tests.e2e.asking import swap
 from tests.testbed.anvil import Anvil
 from tests.testbed.processes import Child, free_port, until
 from tests.testbed.signer_program import (
-    GWEI,
     PolicyFigures,
     SignerFiles,
     channel,
@@ -125,45 +123,16 @@ def signing_question(files: SignerFiles, connection: grpc.aio.Channel) -> Callab
     sign: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = connection.unary_unary(SIGN)
 
     @lru_cache(maxsize=1)
-    def swap_of(now_s: int) -> bytes:
-        return _swap(files, now_s).SerializeToString()
+    def swap_of(_second: int) -> bytes:
+        return swap(files, "replaced").SerializeToString()
 
     async def ask() -> None:
         key = f"bench-{files.address[-6:]}-{os.getpid()}-{next(numbers):012d}"
-        # Two encoded messages one after the other are the encoding of both together.
+        # Two encoded messages one after the other are one: of a field that both have, the last counts.
         keyed = pb.SignEvmTransactionRequest(idempotency_key=key).SerializeToString()
-        await sign(keyed + swap_of(int(time.time())))
+        await sign(swap_of(int(time.time())) + keyed)
 
     return ask
-
-
-def _swap(files: SignerFiles, now_s: int) -> pb.SignEvmTransactionRequest:
-    world = files.world
-    minimum_out = 498 * ETHER // 1_000
-    path, deadline_s = (world.usdx, world.abc), now_s + 60
-    return pb.SignEvmTransactionRequest(
-        account=files.account,
-        transaction=types.EvmTransaction(
-            to=world.v2_router,
-            value_wei="0",
-            data=calldata.swap_exact_tokens_for_tokens(
-                USDX_UNIT, minimum_out, path, files.address, deadline_s
-            ),
-            gas_limit=200_000,
-            max_fee_per_gas_wei=str(20 * GWEI),
-            max_priority_fee_per_gas_wei=str(GWEI),
-        ),
-        claim=types.Claim(
-            swap=types.SwapClaim(
-                token_in=world.usdx,
-                token_out=world.abc,
-                amount_in=str(USDX_UNIT),
-                minimum_out=str(minimum_out),
-                quoted_out=str(minimum_out),
-                quote_time_unix_ms=now_s * 1_000,
-            )
-        ),
-    )
 
 
 def generous() -> PolicyFigures:
