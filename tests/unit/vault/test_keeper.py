@@ -8,6 +8,7 @@ from signer.domain.errors import UnavailableError
 from signer.domain.reasons import FailReason
 from tests.unit.vault.rig import Rig
 
+SLOW = unavailable(FailReason.VAULT_SLOW, "busy")
 UNREACHABLE = unavailable(FailReason.VAULT_UNREACHABLE, "gone")
 
 
@@ -57,6 +58,30 @@ async def test_a_new_credential_swaps_the_token_and_revokes_the_old() -> None:
 
     assert rig.token == "t2"
     assert rig.vault.alive == {"t2"}
+
+
+async def test_an_old_token_that_a_busy_vault_did_not_revoke_is_revoked_at_the_next_look() -> None:
+    rig = await _logged_in(repeats=False)
+    rig.login.new_credential, rig.vault.fail = True, SLOW
+
+    await rig.seconds(1)
+    while_busy = set(rig.vault.alive)
+    rig.vault.fail = None
+    await rig.seconds(1)
+
+    assert (while_busy, rig.vault.alive) == ({"t1", "t2"}, {"t2"})
+
+
+async def test_an_old_token_is_not_revoked_any_more_once_its_life_is_over() -> None:
+    rig = await _logged_in(repeats=False)
+    rig.login.new_credential, rig.vault.fail = True, SLOW
+
+    await rig.seconds(70)
+    tried = rig.vault.asked.count("auth/token/revoke-self")
+    await rig.seconds(70)
+
+    assert tried > 1
+    assert rig.vault.asked.count("auth/token/revoke-self") == tried
 
 
 async def test_a_credential_that_somebody_read_is_an_alarm_and_the_old_token_stays() -> None:
