@@ -5,47 +5,38 @@ import contextlib
 import gc
 import secrets
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvloop
 
 from signer.adapters.audit_file.file import AuditFile
 from signer.adapters.audit_file.verify import verify
-from signer.adapters.dev_key.backend import DevKey, DevKeyBackend
 from signer.adapters.event_log import JsonEventLog
-from signer.adapters.evm_rpc.broadcast import EvmBroadcaster
-from signer.adapters.evm_rpc.chain_view import EvmChainView
-from signer.adapters.evm_rpc.holdings import EvmHoldings
-from signer.adapters.evm_rpc.pool_quote import PoolQuote
-from signer.adapters.json_rpc.transport import JsonRpc
 from signer.adapters.metrics.calls import CallMetrics
 from signer.adapters.policy_file import PolicyFile
 from signer.adapters.policy_signature_file import PolicySignatureFile
 from signer.adapters.process_memory import forbid_dumps
 from signer.adapters.sqlite import SqliteLedger
 from signer.adapters.system_clock import SystemClock
-from signer.adapters.vault.session import VaultSession
 from signer.api.identity import Identities
 from signer.api.revocation import Revocations
 from signer.api.server import Listening, ServerOptions, serve
 from signer.api.tls import ServerTls, TlsFiles
 from signer.api.use_cases import AdminUseCases, SignerUseCases
 from signer.background import beside_signing
-from signer.device_access import check_at_start, device_backends
-from signer.domain.accounts import Account, evm_chain_id, is_evm
+from signer.bindings import open_bindings
 from signer.domain.errors import UnavailableError
 from signer.domain.transactions import ClientName, TransactionId
 from signer.ports.audit import AuditReport
 from signer.ports.clock import Clock
 from signer.ports.events import EventLog
 from signer.ports.health import PartHealth
-from signer.ports.key_backend import KeyBackend
 from signer.ports.meter import CallMeter, NoMeter
-from signer.service.accounts import Binding
 from signer.service.clients import Client, Role
 from signer.service.guard_policy import GuardPolicy
 from signer.service.path.sign import SignLimits
@@ -53,7 +44,9 @@ from signer.service.policies import Policies
 from signer.service.services import Ports, Services, wire
 from signer.service.verify_audit import Verify, VerifyAudit
 from signer.settings import Settings, surroundings_of
-from signer.vault_access import certificate_keeper, open_vault, vault_backend
+
+if TYPE_CHECKING:  # what talks to Vault is loaded where the settings name one
+    from signer.adapters.vault.session import VaultSession
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,14 +132,11 @@ async def open_signer(
             log=log,
         )
         await guard_policy(policies, accept_other=accept_other_guardian)
-        vault = None
-        if settings.vault is not None:
-            # Late, since a login may use up a credential: what else can be wrong was found before.
-            vault = await stack.enter_async_context(open_vault(settings.vault, clock=clock, log=log))
-            await stack.enter_async_context(_kept_certificate(settings, vault, clock, log))
+        # Late, since a login may use up a credential: what else can be wrong was found before.
+        vault = await stack.enter_async_context(_vault(settings, clock, log))
         edge = edge or make_edge()
         ports = Ports(
-            bindings=await _bindings(stack, settings, vault, clock, log),
+            bindings=await stack.enter_async_context(open_bindings(settings, vault, clock=clock, log=log)),
             ledger=ledger,
             audit=audit,
             policies=policies,
@@ -213,9 +203,7 @@ async def serving(
                 services.approvals.close()  # calls that wait for a person would hold the server's end up
     finally:
         await services.replay.drain()
-        following.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await following
+        await _ended(following)
 
 
 def real_edge(settings: Settings, *, clock: Clock, log: EventLog, meter: CallMeter | None = None) -> Edge:
@@ -260,84 +248,26 @@ def real_edge(settings: Settings, *, clock: Clock, log: EventLog, meter: CallMet
 
 
 @asynccontextmanager
-async def _kept_certificate(
-    settings: Settings, vault: VaultSession, clock: Clock, log: EventLog
-) -> AsyncIterator[None]:
-    """Certificate and revocation list are there before the server needs them, and fresh from then on."""
-    keeper = certificate_keeper(settings.tls, vault, clock=clock, log=log)
-    if keeper is None:
-        yield
+async def _vault(settings: Settings, clock: Clock, log: EventLog) -> "AsyncIterator[VaultSession | None]":
+    """The Vault that the settings name; certificate and revocation list are there, and fresh from then on."""
+    if settings.vault is None:
+        yield None
         return
-    await keeper.begin()
-    keeping = asyncio.create_task(keeper.run())
-    try:
-        yield
-    finally:
-        keeping.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await keeping
+    from signer.vault_access import certificate_keeper, open_vault  # noqa: PLC0415 - see above
+
+    async with AsyncExitStack() as stack:
+        vault = await stack.enter_async_context(open_vault(settings.vault, clock=clock, log=log))
+        keeper = certificate_keeper(settings.tls, vault, clock=clock, log=log)
+        if keeper is not None:
+            await keeper.begin()
+            stack.push_async_callback(_ended, asyncio.create_task(keeper.run()))
+        yield vault
 
 
-async def _bindings(
-    stack: AsyncExitStack, settings: Settings, vault: VaultSession | None, clock: Clock, log: EventLog
-) -> tuple[Binding, ...]:
-    backends = _backends(settings, vault)
-    devices = await stack.enter_async_context(device_backends(settings, log))
-    nodes = {}
-    for chain in settings.chains:
-        if not is_evm(chain.name):
-            continue
-        rpc = await stack.enter_async_context(JsonRpc(chain.url(), timeout_ms=chain.timeout_ms))
-        view = EvmChainView(
-            rpc, chain_id=evm_chain_id(chain.name), head_max_age_ms=chain.head_max_age_ms, clock=clock
-        )
-        nodes[chain.name] = (view, PoolQuote(rpc), EvmHoldings(rpc), EvmBroadcaster(rpc))
-    bindings = []
-    for position, configured in enumerate(settings.accounts):
-        backend = devices.get(configured.account_id) or backends[configured.backend]
-        account = Account(
-            id=configured.account_id,
-            wallet=configured.wallet,
-            wallet_position=sum(
-                1 for other in settings.accounts[:position] if other.wallet == configured.wallet
-            ),
-            backend=backend.name,
-        )
-        await check_at_start(backend, account.id, log)
-        if account.chain not in nodes:
-            # Its key is there; what it would sign is not understood yet, so nothing is signed.
-            log.event("account.not_served", account=account.id, problem="Solana is not decoded yet")
-            continue
-        view, quotes, holdings, broadcaster = nodes[account.chain]
-        bindings.append(
-            Binding(
-                account=account,
-                backend=backend,
-                chain=view,
-                references=(quotes,),
-                holdings=holdings,
-                broadcaster=broadcaster,
-                condition=configured.condition,
-            )
-        )
-    return tuple(bindings)
-
-
-def _backends(settings: Settings, vault: VaultSession | None) -> Mapping[str, KeyBackend]:
-    backends: dict[str, KeyBackend] = {
-        "dev": DevKeyBackend(
-            DevKey(
-                account=account.account_id,
-                mnemonic_index=account.dev.mnemonic_index,
-                key_file=account.dev.key_file,
-            )
-            for account in settings.accounts
-            if account.dev is not None
-        )
-    }
-    if vault is not None and settings.vault is not None:
-        backends["vault"] = vault_backend(settings, settings.vault, vault)
-    return backends
+async def _ended(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 async def _open_accounts(services: Services, log: EventLog) -> None:

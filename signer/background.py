@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 
 from prometheus_client.registry import Collector
 
@@ -15,11 +16,9 @@ from signer.adapters.audit_file.file import AuditFile
 from signer.adapters.metrics.approvals import ApprovalMetrics
 from signer.adapters.metrics.calls import CallMetrics
 from signer.adapters.metrics.rotations import CheckpointMetrics, RotationMetrics
-from signer.adapters.metrics.server import serving_metrics
 from signer.adapters.metrics.state import StateMetrics
 from signer.adapters.vault.checkpoint_key import VaultCheckpointKey
 from signer.adapters.vault.rotation_facts import LoginAges
-from signer.adapters.vault.session import VaultSession
 from signer.adapters.vault.transit import Transit
 from signer.domain.accounts import AccountId, AccountState
 from signer.domain.checkpoints import Rhythm
@@ -32,6 +31,9 @@ from signer.service.services import Services
 from signer.service.watch_rotations import WatchRotations
 from signer.settings import Settings
 from signer.what_rotates import host_and_keys, limits_of
+
+if TYPE_CHECKING:  # what talks to Vault is loaded where the settings name one
+    from signer.adapters.vault.session import VaultSession
 
 _PAUSE_AFTER_A_BUG_S = 1
 
@@ -67,7 +69,7 @@ async def beside_signing(
     settings: Settings,
     *,
     audit: AuditFile,
-    vault: VaultSession | None,
+    vault: "VaultSession | None",
     calls: CallMetrics,
     clock: Clock,
     log: EventLog,
@@ -79,6 +81,8 @@ async def beside_signing(
         await stack.enter_async_context(_kept_up(rotations.run, "rotation.watching_broken", log))
         watched = Watched(clock)
         if settings.metrics_listen is not None:
+            from signer.adapters.metrics.server import serving_metrics  # noqa: PLC0415 - a web server
+
             pages = (
                 calls,
                 *_collectors(
@@ -99,7 +103,7 @@ async def _checkpoints(
     stack: AsyncExitStack,
     settings: Settings,
     audit: AuditFile,
-    vault: VaultSession | None,
+    vault: "VaultSession | None",
     *,
     clock: Clock,
     log: EventLog,
@@ -125,7 +129,9 @@ async def _checkpoints(
     return checkpoints
 
 
-def _rotations(settings: Settings, vault: VaultSession | None, clock: Clock, log: EventLog) -> WatchRotations:
+def _rotations(
+    settings: Settings, vault: "VaultSession | None", clock: Clock, log: EventLog
+) -> WatchRotations:
     sources = host_and_keys(settings, vault)
     if vault is not None:
         credential = vault.health.credential
@@ -142,7 +148,7 @@ def _collectors(
     checkpoints: AuditCheckpoints | None,
     watched: Watched,
     audit: AuditFile,
-    vault: VaultSession | None,
+    vault: "VaultSession | None",
     clock: Clock,
 ) -> Iterator[Collector]:
     yield RotationMetrics(lambda: rotations.entries, clock)

@@ -9,7 +9,6 @@ from signer.adapters.ledger_device.session import Patience
 from signer.adapters.trezor_device.backend import TrezorBackend
 from signer.adapters.trezor_device.device import TrezorDevice, TrezorKey
 from signer.domain.accounts import AccountId
-from signer.domain.errors import PreconditionError, UnavailableError
 from signer.ports.device import DeviceStatus
 from signer.ports.events import EventLog
 from signer.ports.key_backend import KeyBackend, person_before
@@ -48,20 +47,6 @@ async def statuses(settings: Settings, log: EventLog) -> Mapping[AccountId, Devi
             if (attended := person_before(backend)) is not None
         }
         return dict(zip(looks, await asyncio.gather(*looks.values()), strict=True))
-
-
-async def check_at_start(backend: KeyBackend, account: AccountId, log: EventLog) -> None:
-    """Check a key. A device may be away or locked at a start: it looks again before each request.
-
-    Raises BrokenError for another key than the pinned one, TypeError for a device that is not one wholly.
-    """
-    if person_before(backend) is None:
-        await backend.check(account)
-        return
-    try:
-        await backend.check(account)
-    except (PreconditionError, UnavailableError) as error:
-        log.event("account.device_not_ready", account=account, reason=error.reason, problem=str(error))
 
 
 def ledger_place(device: LedgerSettings) -> LedgerPlace:

@@ -20,7 +20,7 @@ from typing_extensions import override
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import HTTPError
 
-from signer.adapters.vault.errors import TooLongError, transport_failure
+from signer.adapters.vault.broken_connection import TooLongError, transport_failure
 from signer.domain.errors import ConfigurationError, SignerError, UnavailableError
 from signer.domain.reasons import FailReason
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from signer.device_access import check_at_start, device_backends
+from signer.bindings import check_at_start
+from signer.device_access import device_backends
 from signer.domain.accounts import AccountId
 from signer.domain.errors import BrokenError, ConfigurationError
 from signer.mock.devices.ledger.device import LedgerDevice

@@ -9,7 +9,8 @@ from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 
 from signer.adapters.vault.api import VaultRefusedError
-from signer.adapters.vault.errors import TooLongError, status_failure, transport_failure
+from signer.adapters.vault.broken_connection import TooLongError, transport_failure
+from signer.adapters.vault.errors import status_failure
 from signer.adapters.vault.exchange import failure, read_reply
 from signer.domain.errors import UnavailableError
 from signer.domain.reasons import FailReason
