@@ -76,7 +76,6 @@ def run(
 
 def _settle_memory() -> None:
     """Leave what is there for good out of every later garbage collection, and collect less often."""
-    gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
 

@@ -3,8 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from eth_utils.address import to_checksum_address
-
+from signer.decode.evm.eip55 import checksummed
 from signer.domain.accounts import AccountId, ChainName, address_of, chain_of, is_evm
 from signer.ports.device import Watch
 
@@ -26,7 +25,7 @@ class FoundKey:
     def shown(self) -> str:
         """The address as devices spell it."""
         address = address_of(self.account)
-        return to_checksum_address(address) if is_evm(self.chain) else address
+        return checksummed(address) if is_evm(self.chain) else address
 
 
 class AddressReader(ABC):

@@ -6,8 +6,6 @@ One source only, and one that a large trade can move; the policy decides how man
 from collections import OrderedDict
 from typing import TypeAlias
 
-from eth_abi.abi import encode
-
 from signer.adapters.evm_rpc.hexadecimal import data
 from signer.adapters.evm_rpc.single_flight import SingleFlight
 from signer.adapters.json_rpc.transport import Json, JsonRpc, RpcError
@@ -83,12 +81,14 @@ class PoolQuote:
 
 def calldata(swap: Swap) -> bytes:
     """Quoting call for a swap."""
+    tokens = [int(token, 16) for token in swap.path]
     if swap.venue is SwapVenue.UNISWAP_V2_ROUTER02:
-        return GET_AMOUNTS_OUT + encode(("uint256", "address[]"), (swap.amount_in, swap.path))
+        return GET_AMOUNTS_OUT + _words(swap.amount_in, 2 * _WORD, len(tokens), *tokens)
     if len(swap.fees) == 1:
-        fields = (swap.token_in, swap.token_out, swap.amount_in, swap.fees[0], 0)
-        return QUOTE_SINGLE + encode(("(address,address,uint256,uint24,uint160)",), (fields,))
-    return QUOTE_PATH + encode(("bytes", "uint256"), (packed_path(swap), swap.amount_in))
+        return QUOTE_SINGLE + _words(*tokens, swap.amount_in, swap.fees[0], 0)
+    path = packed_path(swap)
+    padding = bytes(-len(path) % _WORD)
+    return QUOTE_PATH + _words(2 * _WORD, swap.amount_in, len(path)) + path + padding
 
 
 def packed_path(swap: Swap) -> bytes:
@@ -97,6 +97,10 @@ def packed_path(swap: Swap) -> bytes:
     for fee, token in zip(swap.fees, swap.path[1:], strict=True):
         packed += fee.to_bytes(3, "big") + bytes.fromhex(token[2:])
     return packed
+
+
+def _words(*values: int) -> bytes:
+    return b"".join(value.to_bytes(_WORD, "big") for value in values)
 
 
 def _amount_out(swap: Swap, answer: bytes) -> int | None:

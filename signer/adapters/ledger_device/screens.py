@@ -4,10 +4,9 @@ Order, headings and the hash as seen on the Ethereum application 1.22 of a Nano;
 "Transaction hash". With the application's setting Nonce on, it shows that too. Source: Ledger's application.
 """
 
-from eth_utils.address import to_checksum_address
-
 from signer.adapters.device.coins import in_coins
 from signer.adapters.ledger_device.networks import MAINNET, network_of
+from signer.decode.evm.eip55 import checksummed
 from signer.decode.evm.envelope import signing_hash
 from signer.domain.accounts import Address
 from signer.domain.transactions import UnsignedEvmTransaction
@@ -22,10 +21,10 @@ def screens_of(signer: Address, transaction: UnsignedEvmTransaction) -> tuple[Sc
     def coins(wei: int) -> str:
         return f"{in_coins(wei)} {network.ticker}"
 
-    fields: list[tuple[str, str]] = [("From", to_checksum_address(signer))]
+    fields: list[tuple[str, str]] = [("From", checksummed(signer))]
     if payload.value_wei or not blind:
         fields.append(("Amount", coins(payload.value_wei)))
-    fields += [("To", to_checksum_address(payload.to)), ("Max fees", coins(payload.worst_fee_wei))]
+    fields += [("To", checksummed(payload.to)), ("Max fees", coins(payload.worst_fee_wei))]
     if transaction.chain_id != MAINNET:
         fields.append(("Network", network.name))
     if blind:

@@ -5,7 +5,6 @@ An Ethereum key only: the firmware knows no off-chain message of Solana.
 
 from collections.abc import Callable, Sequence
 
-from eth_utils.address import to_checksum_address
 from trezorlib.transport import Transport
 
 from signer.adapters.device.owner import DeviceOwner, Ticket
@@ -14,6 +13,7 @@ from signer.adapters.trezor_device.device import TrezorDevice, TrezorKey, steps_
 from signer.adapters.trezor_device.places import finder
 from signer.adapters.trezor_device.request import Request
 from signer.adapters.trezor_device.session import TrezorSession
+from signer.decode.evm.eip55 import checksummed
 from signer.decode.evm.personal_message import personal_message_digest
 from signer.decode.evm.recovery import recover_address
 from signer.domain.accounts import AccountId, address_of
@@ -72,7 +72,7 @@ class TrezorPolicySigner:
 
     def screens(self, statement: PolicyStatement, guardian: GuardianName) -> Sequence[Screen]:
         """The key's address, then the text, on as many pages as it needs. Model One shows the text only."""
-        address = Screen(title="Address", text=to_checksum_address(guardian))
+        address = Screen(title="Address", text=checksummed(guardian))
         return (address, Screen(title="Message", text=statement.text()))
 
     async def sign_policy(self, statement: PolicyStatement, guardian: GuardianName) -> EvmSignature:

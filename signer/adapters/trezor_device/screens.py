@@ -4,9 +4,8 @@ The fields of each screen and their order, as core firmware sends them to its di
 differs from model to model and is not repeated here. Model One has the same fields on 4 to 10 screens.
 """
 
-from eth_utils.address import to_checksum_address
-
 from signer.adapters.device.coins import in_coins
+from signer.decode.evm.eip55 import checksummed
 from signer.domain.transactions import UnsignedEvmTransaction
 from signer.ports.device import Screen
 
@@ -17,7 +16,7 @@ _BEGINNING_BYTES = 32
 def screens_of(transaction: UnsignedEvmTransaction) -> tuple[Screen, ...]:
     """Calldata (where there is some), recipient, amount with the most that it may cost."""
     payload = transaction.payload
-    to = Screen(title="To", text=to_checksum_address(payload.to))
+    to = Screen(title="To", text=checksummed(payload.to))
     amount = (
         f"{_coins(payload.value_wei, transaction)}, maximum fee {_coins(payload.worst_fee_wei, transaction)}"
     )

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from coincurve import PrivateKey
-from eth_utils.address import to_checksum_address
 from trezorlib import messages
 from trezorlib.protobuf import MessageType
 
+from signer.decode.evm.eip55 import checksummed
 from signer.decode.evm.keccak import keccak256
 from signer.decode.evm.rlp import encode_bytes, encode_int, encode_list
 from signer.mock.devices.seed import HARDENED
@@ -44,7 +44,7 @@ class _Request:
 def get_address(state: DeviceState, message: messages.EthereumGetAddress) -> Workflow:
     """The address of a path, shown to the person if the host wants it."""
     seed = yield from _seed_for(state, message.address_n)
-    address = to_checksum_address(seed.evm_address(message.address_n))
+    address = checksummed(seed.evm_address(message.address_n))
     if message.show_display:
         shown = ("Address", address)
         yield from confirm(state, messages.ButtonRequestType.Address, "show_address", shown)
@@ -108,7 +108,7 @@ def sign_tx_eip1559(state: DeviceState, message: messages.EthereumSignTxEIP1559)
 def sign_message(state: DeviceState, message: messages.EthereumSignMessage) -> Workflow:
     """A personal message (EIP-191). The answer has v of 27 or 28 at its end."""
     seed = yield from _seed_for(state, message.address_n)
-    address = to_checksum_address(seed.evm_address(message.address_n))
+    address = checksummed(seed.evm_address(message.address_n))
     yield from confirm_message(state, address, message.message)
     prefix = b"\x19Ethereum Signed Message:\n" + str(len(message.message)).encode()
     raw = seed.secp256k1(message.address_n).sign_recoverable(keccak256(prefix + message.message), hasher=None)
@@ -178,7 +178,7 @@ def _fields(request: _Request) -> Sequence[Shown]:
     amount, fee = (f"{_decimal(wei)} {unit}" for wei in (_int(request.value), request.fee))
     return (
         ("Data", f"{request.length} bytes, 0x{shown}"),
-        ("To", to_checksum_address(request.to) if request.to else "new contract"),
+        ("To", checksummed(request.to) if request.to else "new contract"),
         ("Amount", f"{amount}, maximum fee {fee}"),
     )
 
