@@ -44,7 +44,7 @@ async def _uniswap() -> UniswapState:
 @pytest.fixture(scope="session", name="postgres")
 def _postgres() -> Iterator[PostgresServer]:
     require("postgres")
-    with postgres_server() as server:
+    with postgres_server(in_memory=True) as server:
         yield server
 
 

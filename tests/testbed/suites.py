@@ -1,8 +1,8 @@
 """`make test`: every suite, then the counts by folder. Refuses the network to unit and property tests.
 
 Unit and property tests run in a network namespace of their own, where the system allows one. Most of the
-others, which start chains, databases, Vaults and programs, is waiting; so six groups run side by side, and
-what each prints comes when the groups before it have ended.
+others, which start chains, databases, Vaults and programs, is waiting; so eight groups run side by side, the
+next one begins when one has ended, and what each prints comes when those before it have ended.
 """
 
 import os
@@ -23,9 +23,14 @@ from tests.testbed.processes import ROOT
 
 _CUT_OFF = ["unshare", "--map-root-user", "--net"]
 _NO_TESTS = 5  # pytest's exit code when a folder has none
-_VAULT_AND_DEVICES = ("tests/integration/vault", "tests/integration/devices")
+_AT_ONCE = 8
+_LOOK_S = 0.2
+_VAULT, _DEVICES = "tests/integration/vault", "tests/integration/devices"
 _CRASHES = ("*crash*",)  # of tests/integration: killed after every step, hundreds of lives
-_ROTATIONS = ("*vault*", "*rotat*", "*runbook*")  # of tests/e2e: half of its time
+# Of tests/e2e, each a quarter of its time:
+_IN_VAULT = ("*vault*", "*runbook*")
+_ROTATIONS = ("*rotat*",)
+_DEVICES_AND_WALLETS = ("*device*", "*wallet*", "*console*")
 
 
 def main() -> int:
@@ -42,15 +47,21 @@ def main() -> int:
 
 
 def _groups() -> Sequence["Group"]:
-    """Each test is in one of them."""
-    rotations, crashes = _files("tests/e2e", _ROTATIONS), _files("tests/integration", _CRASHES)
+    """Each test is in one of them. What takes longest comes first, but for the one that is shown."""
+    crashes, in_vault = _files("tests/integration", _CRASHES), _files("tests/e2e", _IN_VAULT)
+    rotations = sorted(set(_files("tests/e2e", _ROTATIONS)) - set(in_vault))
+    attended = sorted(set(_files("tests/e2e", _DEVICES_AND_WALLETS)) - {*in_vault, *rotations})
     return (
         Group(prefix=_cut_off(), arguments=("tests/unit", "tests/property")),
-        Group(arguments=("tests/integration", *_without((*_VAULT_AND_DEVICES, *crashes)), "tests/attack")),
+        Group(arguments=(_VAULT,)),
         Group(arguments=crashes),
-        Group(arguments=_VAULT_AND_DEVICES),
+        Group(arguments=in_vault),
+        Group(arguments=("tests/integration", *_without((_VAULT, _DEVICES, *crashes)))),
+        Group(arguments=("tests/e2e", *_without((*in_vault, *rotations, *attended)))),
+        Group(arguments=(_DEVICES,)),
         Group(arguments=rotations),
-        Group(arguments=("tests/e2e", *_without(rotations))),
+        Group(arguments=attended),
+        Group(arguments=("tests/attack",)),
     )
 
 
@@ -83,27 +94,35 @@ def _cut_off() -> list[str]:
 
 def _side_by_side(groups: Sequence[Group], scratch: Path) -> int:
     with ExitStack() as stack:
-        running = []
+        started: list[tuple[subprocess.Popen[bytes], BinaryIO | None]] = []
         for number, group in enumerate(groups):
+            _await_room([child for child, _ in started])
             # The first one is shown as it runs.
             log = None if number == 0 else stack.enter_context((scratch / f"{number}.log").open("w+b"))
             child = _start(group, scratch / str(number), log)
             stack.callback(child.kill)
-            running.append((child, log))
+            started.append((child, log))
         codes = []
-        for child, log in running:
+        for child, written in started:
             codes.append(_code(child.wait()))
-            if log is not None:
-                log.seek(0)
-                shutil.copyfileobj(log, sys.stdout.buffer)
+            if written is not None:
+                written.seek(0)
+                shutil.copyfileobj(written, sys.stdout.buffer)
                 sys.stdout.flush()
     return max(codes)
+
+
+def _await_room(children: Sequence["subprocess.Popen[bytes]"]) -> None:
+    while sum(child.poll() is None for child in children) >= _AT_ONCE:
+        time.sleep(_LOOK_S)
 
 
 def _start(group: Group, name: Path, output: BinaryIO | None) -> "subprocess.Popen[bytes]":
     sys.stdout.flush()
     command = [*group.prefix, sys.executable, "-m", "pytest", "-q", *group.arguments]
-    environment = {**os.environ, counts.COUNTS_FILE_VARIABLE: f"{name}.json"}
+    # Hundreds of programs are started: each would compile its modules anew.
+    compiled_once = {"PYTHONDONTWRITEBYTECODE": ""}
+    environment = {**os.environ, **compiled_once, counts.COUNTS_FILE_VARIABLE: f"{name}.json"}
     errors = None if output is None else subprocess.STDOUT
     return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=errors)
 
