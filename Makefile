@@ -4,6 +4,9 @@ BIN := .venv/bin
 STUBS := protos/airlock/signer/v1
 UV ?= uv
 
+# Tests start hundreds of programs: each would compile its modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-hardware test check fmt protos protos-accept bench lock clean environment bed everything
 

@@ -1,6 +1,7 @@
 """Programs as child processes: own group, own log file, ended by pid; refuses to touch any other process."""
 
 import asyncio
+import itertools
 import os
 import signal
 import socket
@@ -12,6 +13,10 @@ from types import TracebackType
 from typing import Self
 
 ROOT = Path(__file__).resolve().parents[2]
+
+# Below what systems give to clients (Linux from 32768, others from 49152).
+_FIRST_PORT, _SLICES, _SLICE = 16_384, 64, 256
+_turns = itertools.count()
 
 
 class Child:
@@ -93,11 +98,22 @@ class Child:
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """A TCP port of 127.0.0.1 that nobody listens on, and that nobody will be given meanwhile.
+
+    Not one that the system gives away: until the program listens on it, a client's connection could get it.
+    Test processes that run side by side take theirs from different slices, each port in its turn.
+    """
+    for _ in range(_SLICE):
+        port = _FIRST_PORT + os.getpid() % _SLICES * _SLICE + next(_turns) % _SLICE
+        with socket.socket() as listener:
+            # Connections that have ended may still hold the port of a program that listened there.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                listener.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise OSError(f"no free port for process {os.getpid()}")
 
 
 async def listens(port: int) -> bool:

@@ -1,7 +1,7 @@
 """`make test`: every suite, then the counts by folder. Refuses the network to unit and property tests.
 
 Unit and property tests run in a network namespace of their own, where the system allows one. Most of the
-others, which start chains, databases, Vaults and programs, is waiting; so eight groups run side by side, the
+others, which start chains, databases, Vaults and programs, is waiting; so nine groups run side by side, the
 next one begins when one has ended, and what each prints comes when those before it have ended.
 """
 
@@ -23,9 +23,10 @@ from tests.testbed.processes import ROOT
 
 _CUT_OFF = ["unshare", "--map-root-user", "--net"]
 _NO_TESTS = 5  # pytest's exit code when a folder has none
-_AT_ONCE = 8
+_AT_ONCE = 9
 _LOOK_S = 0.2
 _VAULT, _DEVICES = "tests/integration/vault", "tests/integration/devices"
+_BUILT_IN_VAULT = ("*bootstrap*", "*role*", "*rotat*")  # of that folder: half of its time
 _CRASHES = ("*crash*",)  # of tests/integration: killed after every step, hundreds of lives
 # Of tests/e2e, each a quarter of its time:
 _IN_VAULT = ("*vault*", "*runbook*")
@@ -48,12 +49,14 @@ def main() -> int:
 
 def _groups() -> Sequence["Group"]:
     """Each test is in one of them. What takes longest comes first, but for the one that is shown."""
+    built = _files(_VAULT, _BUILT_IN_VAULT)
     crashes, in_vault = _files("tests/integration", _CRASHES), _files("tests/e2e", _IN_VAULT)
     rotations = sorted(set(_files("tests/e2e", _ROTATIONS)) - set(in_vault))
     attended = sorted(set(_files("tests/e2e", _DEVICES_AND_WALLETS)) - {*in_vault, *rotations})
     return (
         Group(prefix=_cut_off(), arguments=("tests/unit", "tests/property")),
-        Group(arguments=(_VAULT,)),
+        Group(arguments=(_VAULT, *_without(built))),
+        Group(arguments=built),
         Group(arguments=crashes),
         Group(arguments=in_vault),
         Group(arguments=("tests/integration", *_without((_VAULT, _DEVICES, *crashes)))),
@@ -120,9 +123,7 @@ def _await_room(children: Sequence["subprocess.Popen[bytes]"]) -> None:
 def _start(group: Group, name: Path, output: BinaryIO | None) -> "subprocess.Popen[bytes]":
     sys.stdout.flush()
     command = [*group.prefix, sys.executable, "-m", "pytest", "-q", *group.arguments]
-    # Hundreds of programs are started: each would compile its modules anew.
-    compiled_once = {"PYTHONDONTWRITEBYTECODE": ""}
-    environment = {**os.environ, **compiled_once, counts.COUNTS_FILE_VARIABLE: f"{name}.json"}
+    environment = {**os.environ, counts.COUNTS_FILE_VARIABLE: f"{name}.json"}
     errors = None if output is None else subprocess.STDOUT
     return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=errors)
 
