@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # Below what systems give to clients (Linux from 32768, others from 49152).
 _FIRST_PORT, _SLICES, _SLICE = 16_384, 64, 256
 _turns = itertools.count()
+_GRACE_S = 30
+"""A signer may take 15 s: now and then gRPC waits for as long as it may, though no call is left."""
 
 
 class Child:
@@ -29,7 +31,7 @@ class Child:
         log: Path,
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
-        grace_s: float = 10,
+        grace_s: float = _GRACE_S,
     ) -> None:
         self._argv, self._env, self._cwd, self._grace_s = list(argv), env, cwd, grace_s
         self.log_path = log
