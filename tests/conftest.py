@@ -7,6 +7,7 @@ stands in front of it. `bed` is everything at once.
 same with Airlock's mounts and keys; `own_vault_server` is for the tests that seal, stall or kill it.
 """
 
+import gc
 import signal
 from collections.abc import AsyncIterator, Iterator
 
@@ -97,6 +98,11 @@ async def own_vault_server() -> AsyncIterator[VaultServer]:
 async def bed(uniswap: UniswapState, postgres: PostgresServer) -> AsyncIterator[Bed]:
     async with Bed.start(state=uniswap, postgres=postgres) as started:
         yield started
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end: nothing looks for garbage in it."""
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

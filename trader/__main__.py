@@ -9,6 +9,7 @@ def main() -> None:
     gc.disable()  # nothing that is imported is garbage, and looking for some takes a sixth of the start
     from trader.cli import commands  # noqa: PLC0415 - as late as that
 
+    gc.freeze()  # … neither now nor when it ends
     gc.enable()
     sys.exit(commands.main())
 

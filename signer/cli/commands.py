@@ -40,7 +40,9 @@ class _Adds(Protocol):
 def run(arguments: Sequence[str]) -> int:
     """Run the command that the arguments name; returns its exit code."""
     chosen = parser(arguments).parse_args(arguments)
-    gc.enable()  # the program's beginning has kept it from looking for garbage among what it loaded
+    # The program's beginning has kept it from looking for garbage among what it loaded, and so does its end.
+    gc.freeze()
+    gc.enable()
     command: Command = chosen.command
     try:
         return command(chosen)
