@@ -1,7 +1,7 @@
 """`make test`: every suite, then the counts by folder. Refuses the network to unit and property tests.
 
 Unit and property tests run in a network namespace of their own, where the system allows one. Most of the
-others, which start chains, databases, Vaults and programs, is waiting; so nine groups run side by side, the
+others, which start chains, databases, Vaults and programs, is waiting; so seven groups run side by side, the
 next one begins when one has ended, and what each prints comes when those before it have ended.
 """
 
@@ -23,7 +23,7 @@ from tests.testbed.processes import ROOT
 
 _CUT_OFF = ["unshare", "--map-root-user", "--net"]
 _NO_TESTS = 5  # pytest's exit code when a folder has none
-_AT_ONCE = 9
+_AT_ONCE = 7
 _LOOK_S = 0.2
 _VAULT, _DEVICES = "tests/integration/vault", "tests/integration/devices"
 _BUILT_IN_VAULT = ("*bootstrap*", "*role*", "*rotat*")  # of that folder: half of its time
@@ -55,13 +55,13 @@ def _groups() -> Sequence["Group"]:
     attended = sorted(set(_files("tests/e2e", _DEVICES_AND_WALLETS)) - {*in_vault, *rotations})
     return (
         Group(prefix=_cut_off(), arguments=("tests/unit", "tests/property")),
+        Group(arguments=crashes),
+        Group(arguments=("tests/integration", *_without((_VAULT, _DEVICES, *crashes)))),
+        Group(arguments=(_DEVICES,)),
+        Group(arguments=in_vault),
         Group(arguments=(_VAULT, *_without(built))),
         Group(arguments=built),
-        Group(arguments=crashes),
-        Group(arguments=in_vault),
-        Group(arguments=("tests/integration", *_without((_VAULT, _DEVICES, *crashes)))),
         Group(arguments=("tests/e2e", *_without((*in_vault, *rotations, *attended)))),
-        Group(arguments=(_DEVICES,)),
         Group(arguments=rotations),
         Group(arguments=attended),
         Group(arguments=("tests/attack",)),
