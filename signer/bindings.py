@@ -6,6 +6,7 @@ A signer without a Vault has no HTTP library for one in its process, one without
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Self
 
 from signer.adapters.dev_key.backend import DevKey, DevKeyBackend
 from signer.adapters.evm_rpc.broadcast import EvmBroadcaster
@@ -16,19 +17,48 @@ from signer.adapters.json_rpc.transport import JsonRpc
 from signer.adapters.vault.api import VaultApi
 from signer.domain.accounts import Account, AccountId, evm_chain_id, is_evm
 from signer.domain.errors import PreconditionError, UnavailableError
+from signer.domain.wallets import ALWAYS, Condition
+from signer.ports.broadcaster import Broadcaster
+from signer.ports.chain_view import ChainView
 from signer.ports.clock import Clock
 from signer.ports.events import EventLog
+from signer.ports.holdings import Holdings
 from signer.ports.key_backend import KeyBackend, person_before
+from signer.ports.price_reference import PriceReference
 from signer.service.accounts import Binding
 from signer.settings import AccountSettings, ChainSettings, Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Node:
-    chain: EvmChainView
-    quotes: PoolQuote
-    holdings: EvmHoldings
-    broadcaster: EvmBroadcaster
+class Node:
+    """One chain as its accounts see it."""
+
+    chain: ChainView
+    reference: PriceReference
+    holdings: Holdings
+    broadcaster: Broadcaster
+
+    @classmethod
+    def over(cls, rpc: JsonRpc, *, chain_id: int, head_max_age_ms: int, clock: Clock) -> Self:
+        """A real node. A head older than `head_max_age_ms` is looked up anew."""
+        return cls(
+            chain=EvmChainView(rpc, chain_id=chain_id, head_max_age_ms=head_max_age_ms, clock=clock),
+            reference=PoolQuote(rpc),
+            holdings=EvmHoldings(rpc),
+            broadcaster=EvmBroadcaster(rpc),
+        )
+
+    def bind(self, account: Account, backend: KeyBackend, condition: Condition = ALWAYS) -> Binding:
+        """The account with its key on this chain; `condition` says when it is its turn in its wallet."""
+        return Binding(
+            account=account,
+            backend=backend,
+            chain=self.chain,
+            references=(self.reference,),
+            holdings=self.holdings,
+            broadcaster=self.broadcaster,
+            condition=condition,
+        )
 
 
 @asynccontextmanager
@@ -56,7 +86,7 @@ async def open_bindings(
                 # Its key is there; what it would sign is not understood yet, so nothing is signed.
                 log.event("account.not_served", account=account_id, problem="Solana is not decoded yet")
                 continue
-            bindings.append(_binding(configured, account, backend, node))
+            bindings.append(node.bind(account, backend, configured.condition))
         yield tuple(bindings)
 
 
@@ -104,13 +134,10 @@ async def _devices(settings: Settings, log: EventLog) -> AsyncIterator[Mapping[A
         yield devices
 
 
-async def _node(stack: AsyncExitStack, chain: ChainSettings, clock: Clock) -> _Node:
+async def _node(stack: AsyncExitStack, chain: ChainSettings, clock: Clock) -> Node:
     rpc = await stack.enter_async_context(JsonRpc(chain.url(), timeout_ms=chain.timeout_ms))
-    view = EvmChainView(
+    return Node.over(
         rpc, chain_id=evm_chain_id(chain.name), head_max_age_ms=chain.head_max_age_ms, clock=clock
-    )
-    return _Node(
-        chain=view, quotes=PoolQuote(rpc), holdings=EvmHoldings(rpc), broadcaster=EvmBroadcaster(rpc)
     )
 
 
@@ -121,16 +148,4 @@ def _account(settings: Settings, configured: AccountSettings, backend: KeyBacken
         wallet=configured.wallet,
         wallet_position=sum(other.wallet == configured.wallet for other in before),
         backend=backend.name,
-    )
-
-
-def _binding(configured: AccountSettings, account: Account, backend: KeyBackend, node: _Node) -> Binding:
-    return Binding(
-        account=account,
-        backend=backend,
-        chain=node.chain,
-        references=(node.quotes,),
-        holdings=node.holdings,
-        broadcaster=node.broadcaster,
-        condition=configured.condition,
     )

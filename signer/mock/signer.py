@@ -12,10 +12,6 @@ from pathlib import Path
 from signer.adapters.audit_file.memory import MemoryAudit
 from signer.adapters.dev_key.backend import DevKey, DevKeyBackend
 from signer.adapters.dev_key.public_accounts import public_index
-from signer.adapters.evm_rpc.broadcast import EvmBroadcaster
-from signer.adapters.evm_rpc.chain_view import EvmChainView
-from signer.adapters.evm_rpc.holdings import EvmHoldings
-from signer.adapters.evm_rpc.pool_quote import PoolQuote
 from signer.adapters.json_rpc.transport import JsonRpc
 from signer.adapters.pki.dev_pki import ADMIN_URI, TRADER_URI, write_dev_pki
 from signer.adapters.policy_file import PolicyFile
@@ -27,6 +23,7 @@ from signer.api.server import ServerOptions
 from signer.api.tls import ServerTls, TlsFiles
 from signer.api.use_cases import SignerUseCases
 from signer.app import Edge, serving
+from signer.bindings import Node
 from signer.domain.accounts import Account, AccountId, ChainName, chain_of, evm_chain_id
 from signer.domain.transactions import ClientName, TransactionId
 from signer.mock.cuttable_wire import CuttableWire
@@ -34,12 +31,8 @@ from signer.mock.script import Script
 from signer.mock.scripted import scripted
 from signer.mock.stand_in_chain import OneToOne, StandInChain
 from signer.ports.audit import AuditReport
-from signer.ports.broadcaster import Broadcaster
-from signer.ports.chain_view import ChainView
 from signer.ports.clock import Clock
 from signer.ports.events import EventLog
-from signer.ports.holdings import Holdings
-from signer.ports.price_reference import PriceReference
 from signer.service.accounts import Binding
 from signer.service.clients import Client, Role
 from signer.service.path.sign import SignLimits
@@ -142,38 +135,17 @@ async def _bindings(
     bindings = []
     for position, each in enumerate(accounts):
         account = Account(id=each, wallet=WALLET, wallet_position=position, backend=backend.name)
-        node = nodes[account.chain]
-        bindings.append(
-            Binding(
-                account=account,
-                backend=backend,
-                chain=node.view,
-                references=(node.reference,),
-                holdings=node.holdings,
-                broadcaster=node.broadcaster,
-            )
-        )
+        bindings.append(nodes[account.chain].bind(account, backend))
     return tuple(bindings)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Node:
-    view: ChainView
-    reference: PriceReference
-    holdings: Holdings
-    broadcaster: Broadcaster
-
-
-async def _node(stack: AsyncExitStack, settings: MockSettings, chain: ChainName, clock: Clock) -> "_Node":
+async def _node(stack: AsyncExitStack, settings: MockSettings, chain: ChainName, clock: Clock) -> Node:
     chain_id = evm_chain_id(chain)
     if settings.rpc_url is None:
         stand_in = StandInChain(chain_id, clock)
-        return _Node(view=stand_in, reference=OneToOne(), holdings=stand_in, broadcaster=stand_in)
+        return Node(chain=stand_in, reference=OneToOne(), holdings=stand_in, broadcaster=stand_in)
     rpc = await stack.enter_async_context(JsonRpc(settings.rpc_url, timeout_ms=_RPC_TIMEOUT_MS))
-    view = EvmChainView(rpc, chain_id=chain_id, head_max_age_ms=_HEAD_MAX_AGE_MS, clock=clock)
-    return _Node(
-        view=view, reference=PoolQuote(rpc), holdings=EvmHoldings(rpc), broadcaster=EvmBroadcaster(rpc)
-    )
+    return Node.over(rpc, chain_id=chain_id, head_max_age_ms=_HEAD_MAX_AGE_MS, clock=clock)
 
 
 def _edge(pki: Path, accounts: Sequence[AccountId], clock: Clock, log: EventLog) -> Edge:
