@@ -114,7 +114,7 @@ def verdict_on(claim: Claim, verdict: object) -> Claim | ReserveRefusal:
             return ReserveRefusal(str(verdict))
 
 
-OPENING_ARGUMENTS = 27
+OPENING_ARGUMENTS = 30
 """As many as `opening` gives."""
 
 _QUOTED = advance(OrderState.INTENT, OrderEvent.QUOTE_MADE)
@@ -148,12 +148,14 @@ def _columns(order: NewOrder) -> tuple[object, ...]:
     return tuple(getattr(order, name) for name in _NEW)
 
 
-def _first_hold(order: Order) -> tuple[list[AssetId], list[int], list[int]]:
-    """Assets, what becomes of free, and what of incoming. Before it was opened, the order held nothing."""
-    held, pending = holds(order), incoming(order)
-    moved = [*held, order.asset_out] if pending and order.asset_out not in held else [*held]
-    return (
-        moved,
-        [-held.get(asset, 0) for asset in moved],
-        [pending if asset == order.asset_out else 0 for asset in moved],
-    )
+def _first_hold(order: Order) -> tuple[AssetId | int | None, ...]:
+    """Two lines of asset and base units for what it holds, one for what it is to buy; None fills them up."""
+    held: list[tuple[AssetId | int | None, ...]] = [*holds(order).items()]
+    first, second = held + [_NO_LINE] * (_HELD_AT_MOST - len(held))
+    pending = incoming(order)
+    return (*first, *second, *((order.asset_out, pending) if pending else _NO_LINE))
+
+
+_NO_LINE = (None, None)
+_HELD_AT_MOST = 2
+"""What it sells, and the chain's coin for the fee."""
