@@ -18,6 +18,7 @@ from signer.domain.reasons import FailReason
 from tests.fakes import policies
 from tests.fakes.clock import FakeClock
 from tests.fakes.json_rpc_node import FakeNode, block, fake_node, text
+from tests.testbed.processes import until
 
 HASH = "0x" + "ab" * 32
 WHO = Address("0x" + "11" * 20)
@@ -51,6 +52,37 @@ async def test_the_head_is_asked_for_once_while_it_is_young(rig: Rig) -> None:
 
     assert first is again
     assert rig.node.calls == ["eth_chainId", "eth_getBlockByNumber", "eth_getBlockByNumber"]
+
+
+async def test_the_next_head_is_asked_for_while_this_one_is_still_believed(rig: Rig) -> None:
+    first = await rig.chain.head()
+    rig.clock.set(rig.clock.now() + 188)
+
+    meanwhile = await rig.chain.head()
+    asked_at = rig.clock.now()
+
+    async def newer() -> bool:
+        return await rig.chain.head() is not first
+
+    await until(newer, what="the next head is here")
+
+    assert meanwhile is first
+    assert (await rig.chain.head()).seen_at == asked_at
+    assert rig.node.calls == ["eth_chainId", "eth_getBlockByNumber", "eth_getBlockByNumber"]
+
+
+async def test_a_node_that_goes_away_is_noticed_when_the_last_head_is_too_old(rig: Rig) -> None:
+    first = await rig.chain.head()
+    rig.node.raw = text("away", 503)
+    rig.clock.set(rig.clock.now() + 249)
+    assert await rig.chain.head() is first
+    await asyncio.sleep(0.05)  # the question that nobody waits for fails
+    assert await rig.chain.head() is first
+
+    rig.clock.set(rig.clock.now() + 2)
+
+    with pytest.raises(UnavailableError):
+        await rig.chain.head()
 
 
 async def test_a_clock_that_went_back_does_not_keep_an_old_head_alive(rig: Rig) -> None:

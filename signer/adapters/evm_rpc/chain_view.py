@@ -22,6 +22,7 @@ class EvmChainView:
         self._rpc = rpc
         self._chain_id = chain_id
         self._head_max_age_ms = head_max_age_ms
+        self._ask_ahead_ms = head_max_age_ms * 3 // 4
         self._clock = clock
         self._head: Head | None = None
         self._flights: SingleFlight[str, Head] = SingleFlight()
@@ -32,11 +33,16 @@ class EvmChainView:
         return await self._ask("eth_chainId", parse=quantity)
 
     async def head(self) -> Head:
-        """Latest block, at most `head_max_age_ms` old."""
+        """Latest block, at most `head_max_age_ms` old.
+
+        Under load nobody waits for the node: the next head is asked for while this one is still believed.
+        """
         head, now = self._head, self._clock.now()
-        if head is not None and 0 <= now - head.seen_at <= self._head_max_age_ms:
-            return head
-        return await self._flights.ask("latest", self._fetch_head)
+        if head is None or not 0 <= now - head.seen_at <= self._head_max_age_ms:
+            return await self._flights.ask("latest", self._fetch_head)
+        if now - head.seen_at > self._ask_ahead_ms:
+            self._flights.begin("latest", self._fetch_head)
+        return head
 
     async def finalized(self) -> Head:
         """Latest finalized block."""

@@ -16,12 +16,15 @@ class SingleFlight(Generic[Key, Value]):
 
     async def ask(self, key: Key, question: Callable[[], Awaitable[Value]]) -> Value:
         """Answer of `question`, or of the same question that is on its way."""
-        task = self._running.get(key)
-        if task is None:
+        self.begin(key, question)
+        return await asyncio.shield(self._running[key])
+
+    def begin(self, key: Key, question: Callable[[], Awaitable[Value]]) -> None:
+        """Ask without waiting, unless the question is on its way. Nobody need look at the answer."""
+        if key not in self._running:
             task = asyncio.create_task(_answer(question))
             self._running[key] = task
             task.add_done_callback(lambda done: self._land(key, done))
-        return await asyncio.shield(task)
 
     def _land(self, key: Key, done: "asyncio.Task[Value]") -> None:
         del self._running[key]
