@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import grpc
 import grpc.aio
@@ -131,11 +132,13 @@ async def _server(
     )
     server.add_generic_rpc_handlers(tuple(services.values()))
     state = health.aio.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(state, server)
+    generic = cast("grpc.aio.Server", _GenericOnly(server))
+    health_pb2_grpc.add_HealthServicer_to_server(state, generic)
     for service in services:
         await state.set(service, health_pb2.HealthCheckResponse.SERVING)
     if options.reflection:
-        reflection.enable_server_reflection((*services, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+        shown = (*services, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(shown, generic)
     try:
         async with _showing(state, parts):
             yield server
@@ -145,6 +148,25 @@ async def _server(
             edge.end_streams()
         # Refuses new calls at once; those that run may end. Cancelled only after the grace.
         await server.stop(options.drain_timeout_s)
+
+
+class _GenericOnly:
+    """A server that generated code adds its handlers to, without registering their methods one by one.
+
+    gRPC waits for each registered method apart, at every call. And when it stops, the first of them to end
+    ends them all: a call that another one had taken at that moment is never answered, and holds the end up
+    for the whole drain time.
+    """
+
+    def __init__(self, server: grpc.aio.Server) -> None:
+        self._server = server
+
+    def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
+        """The same handlers, by name."""
+        self._server.add_generic_rpc_handlers(handlers)
+
+    def add_registered_method_handlers(self, service: str, handlers: Mapping[str, object]) -> None:
+        """Nothing: they are there by name already."""
 
 
 def _bind(server: grpc.aio.Server, address: str, tls: ServerTls) -> int:

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _FIRST_PORT, _SLICES, _SLICE = 16_384, 64, 256
 _turns = itertools.count()
 _GRACE_S = 30
-"""A signer may take 15 s: now and then gRPC waits for as long as it may, though no call is left."""
+"""More than the 15 s that a signer gives to calls that are still running when it ends."""
 
 
 class Child:
