@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Below what systems give to clients (Linux from 32768, others from 49152).
 _FIRST_PORT, _SLICES, _SLICE = 16_384, 64, 256
 _turns = itertools.count()
+_slices: dict[int, tuple[int, socket.socket]] = {}
 _GRACE_S = 30
 """More than the 15 s that a signer gives to calls that are still running when it ends."""
 
@@ -105,8 +106,9 @@ def free_port() -> int:
     Not one that the system gives away: until the program listens on it, a client's connection could get it.
     Test processes that run side by side take theirs from different slices, each port in its turn.
     """
-    for _ in range(_SLICE):
-        port = _FIRST_PORT + os.getpid() % _SLICES * _SLICE + next(_turns) % _SLICE
+    first = _own_slice()
+    for _ in range(_SLICE - 1):
+        port = first + 1 + next(_turns) % (_SLICE - 1)
         with socket.socket() as listener:
             # Connections that have ended may still hold the port of a program that listened there.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -116,6 +118,25 @@ def free_port() -> int:
                 continue
             return port
     raise OSError(f"no free port for process {os.getpid()}")
+
+
+def _own_slice() -> int:
+    """First port of a slice that is this process's alone: it holds that port for as long as it lives."""
+    pid = os.getpid()
+    if pid not in _slices:
+        for turn in range(_SLICES):
+            first = _FIRST_PORT + (pid + turn) % _SLICES * _SLICE
+            holder = socket.socket()
+            try:
+                holder.bind(("127.0.0.1", first))
+            except OSError:
+                holder.close()
+                continue
+            _slices[pid] = first, holder
+            break
+        else:
+            raise OSError(f"no slice of ports for process {pid}")
+    return _slices[pid][0]
 
 
 async def listens(port: int) -> bool:
