@@ -88,9 +88,9 @@ async def mock_signer(
     async with AsyncExitStack() as stack:
         policies = await Policies.open(PolicyFile(settings.policy))
         accounts = tuple(each.account for each in policies.current.accounts)
-        ledger = await stack.enter_async_context(SqliteLedger.in_memory(clock))
-        wire = await stack.enter_async_context(CuttableWire(listen=settings.listen))
         audit = MemoryAudit(clock)
+        ledger = await stack.enter_async_context(SqliteLedger.in_memory(clock, trail=audit))
+        wire = await stack.enter_async_context(CuttableWire(listen=settings.listen))
         edge = _edge(settings.pki, accounts, clock, log)
         ports = Ports(
             bindings=await _bindings(stack, settings, accounts, clock),

@@ -1,6 +1,6 @@
 """The ledger of signatures as a port: nonces, slots and budget, each change durable before it is answered."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -13,6 +13,7 @@ from signer.domain.rotation import Rotation, RotationId
 from signer.domain.slots import SlotEvent, SlotState, TransactionKind
 from signer.domain.time import UnixMs
 from signer.domain.transactions import ClientName, EvmPayload, IdempotencyKey, SignedBytes, TransactionId
+from signer.ports.audit import AuditRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +77,9 @@ class NotReplaceable:
     newest: TransactionId
 
 
+Decided: TypeAlias = Callable[[TransactionRecord], AuditRecord]
+"""What the audit trail is to say of a slot once it is there, with the nonce that it got."""
+
 ReserveOutcome: TypeAlias = Reserved | AlreadyKnown | OverLimit | NotSigning | NotReplaceable
 
 
@@ -137,8 +141,12 @@ class Ledger(Protocol):
         """Transaction by its id."""
         ...
 
-    async def reserve(self, reservation: Reservation) -> ReserveOutcome:
-        """Take the lowest free nonce and the budget in one durable transaction, or say why not."""
+    async def reserve(self, reservation: Reservation, decided: Decided) -> ReserveOutcome:
+        """Take the lowest free nonce and the budget in one durable transaction, or say why not.
+
+        The audit trail's record of a slot becomes durable with it, and never after it. Raises
+        UnavailableError when the trail cannot be written: then nothing was reserved.
+        """
         ...
 
     async def mark_signed(

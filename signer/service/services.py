@@ -110,7 +110,7 @@ def wire(ports: Ports) -> Services:
     fallback = Fallback(accounts=accounts, policies=policies, readiness=readiness, outlook=outlook)
     replay = Replay(ledger=ledger, clock=clock)
     judge = Judge(policies=policies, gather=Gather(accounts=accounts, clock=clock), ledger=ledger)
-    sign = Sign(accounts=accounts, ledger=ledger, audit=audit, clock=clock, limits=ports.sign_limits)
+    sign = Sign(accounts=accounts, ledger=ledger, clock=clock, limits=ports.sign_limits)
     conclude = Conclude(ledger=ledger, audit=audit, clock=clock, sign=sign, new_id=ports.new_id)
     approvals = Approvals(clock=clock)
     attend = Attend(

@@ -1,4 +1,4 @@
-"""SignEvmTransaction: decode, judge, reserve, record, sign, record, answer.
+"""SignEvmTransaction: decode, judge, reserve and record, sign, record, answer.
 
 In that order, which is the safety.
 """

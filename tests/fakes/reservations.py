@@ -1,9 +1,11 @@
 """Reservations and signatures for tests of the ledger: well-formed, small, distinct by number."""
 
 from hashlib import sha256
+from pathlib import Path
 
 from signer.domain.accounts import AccountId, Address
 from signer.domain.budget import FEE, TRANSACTIONS, Charge, RollingLimit, token_resource
+from signer.domain.records import TransactionRecord
 from signer.domain.slots import TransactionKind
 from signer.domain.time import UnixMs
 from signer.domain.transactions import (
@@ -13,6 +15,7 @@ from signer.domain.transactions import (
     SignedBytes,
     TransactionId,
 )
+from signer.ports.audit import AuditRecord
 from signer.ports.ledger import Reservation
 
 ACCOUNT = AccountId("eip155:31337:0x" + "a1" * 20)
@@ -71,6 +74,29 @@ def reservation(
         limits=limits,
         now=now,
     )
+
+
+def decided(slot: TransactionRecord) -> AuditRecord:
+    """What the audit trail is to say of a slot."""
+    return AuditRecord(
+        at=slot.reserved_at,
+        client=slot.client,
+        method="SignEvmTransaction",
+        account=slot.account,
+        request_digest=slot.request_digest,
+        actions=("a test",),
+        policy_hash=slot.policy_hash,
+        rules=(),
+        verdict="approved",
+        details=(),
+        transaction=slot.id,
+        nonce=slot.nonce,
+    )
+
+
+def trail_of(ledger: Path) -> Path:
+    """Where the audit trail is kept beside a ledger."""
+    return ledger.with_suffix(".audit")
 
 
 def signed(number: int) -> SignedBytes:

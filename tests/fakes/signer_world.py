@@ -25,7 +25,6 @@ from signer.domain.transactions import (
     TransactionId,
     UnsignedEvmTransaction,
 )
-from signer.ports.audit import Audit
 from signer.ports.key_backend import KeyBackend
 from signer.service.accounts import Binding
 from signer.service.clients import Client, Role
@@ -243,7 +242,7 @@ def own_swap(**changes: object) -> Swap:
 @asynccontextmanager
 async def signer_world(
     *,
-    audit: Audit | None = None,
+    audit: MemoryAudit | None = None,
     policy_changes: Sequence[tuple[str, str]] = (),
     recheck_after_ms: int = 2_000,
     keys: KeyBackend | None = None,
@@ -256,17 +255,17 @@ async def signer_world(
         text = text.replace(before, after)
     source, log = TextPolicy(text), ListLog()
     backend, chain, reference = FakeBackend(), FakeChain(clock), FakeReference()
-    memory = MemoryAudit(clock)
+    trail = audit if audit is not None else MemoryAudit(clock)
     numbers = itertools.count(1)
     account = Account(id=ACCOUNT, wallet="hot", wallet_position=0, backend=backend.name)
-    async with SqliteLedger.in_memory(clock) as ledger:
+    async with SqliteLedger.in_memory(clock, trail=trail) as ledger:
         services = wire(
             Ports(
                 bindings=(
                     Binding(account=account, backend=keys or backend, chain=chain, references=(reference,)),
                 ),
                 ledger=ledger,
-                audit=audit if audit is not None else memory,
+                audit=trail,
                 policies=await Policies.open(source),
                 clock=clock,
                 log=log,
@@ -278,7 +277,7 @@ async def signer_world(
         yield SignerWorld(
             services=services,
             ledger=ledger,
-            audit=memory,
+            audit=trail,
             backend=backend,
             chain=chain,
             reference=reference,

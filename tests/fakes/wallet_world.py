@@ -170,7 +170,7 @@ async def wallet_world(
         )
         for position, account in enumerate(ACCOUNTS)
     )
-    async with SqliteLedger.in_memory(clock) as ledger:
+    async with SqliteLedger.in_memory(clock, trail=audit) as ledger:
         services = wire(
             Ports(
                 bindings=bindings,

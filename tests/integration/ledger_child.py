@@ -1,7 +1,7 @@
-"""A process that uses a ledger until it is killed. Says on stdout what it was told, after it was told.
+"""A process that uses a ledger and its trail until it is killed. Says on stdout what it was told, then.
 
-Arguments: ledger file, seed, and optionally a point at which it kills itself: before or after the commit of
-the nth operation of a kind, such as `after:mark:5`.
+Arguments: ledger file, seed, and optionally a point at which it kills itself, such as `after:mark:5`: before
+or after the flush of the nth operation of a kind, or within it, between the trail and the COMMIT.
 """
 
 import asyncio
@@ -11,12 +11,13 @@ import signal
 import sys
 from pathlib import Path
 
+from signer.adapters.audit_file import AuditFile
 from signer.adapters.sqlite import SqliteLedger
 from signer.adapters.system_clock import SystemClock
 from signer.domain.slots import SlotEvent
 from signer.domain.transactions import TransactionId
 from signer.ports.ledger import Reserved, SlotChange
-from tests.fakes.reservations import ACCOUNT, key, payload_hash, reservation, signed
+from tests.fakes.reservations import ACCOUNT, decided, key, payload_hash, reservation, signed, trail_of
 
 WORKERS = 6
 
@@ -27,24 +28,33 @@ def say(*words: str | int) -> None:
 
 
 class KillPoint:
-    """Kills this process before or after the COMMIT of the nth operation of a kind."""
+    """Kills this process before, within or after the flush of the nth operation of a kind."""
 
     def __init__(self, ledger: SqliteLedger, point: str) -> None:
-        when, self._kind, nth = point.split(":")
-        self._before = when == "before"
+        self._when, self._kind, nth = point.split(":")
         self._left = int(nth)
-        self._flush = ledger._store.flush
+        self._store = ledger._store
+        self._flush = self._store.flush
         self.kind = ""
-        ledger._store.flush = self._flush_or_die  # type: ignore[method-assign]  # the scripted crash
+        self._store.flush = self._flush_or_die  # type: ignore[method-assign]  # the scripted crash
 
     def _flush_or_die(self) -> None:
-        counts = self.kind == self._kind
-        self._left -= counts
-        if counts and self._left == 0 and self._before:
-            os.kill(os.getpid(), signal.SIGKILL)
-        self._flush()
-        if counts and self._left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+        self._left -= self.kind == self._kind
+        if self.kind != self._kind or self._left > 0:
+            self._flush()
+        elif self._when == "before":
+            die()
+        elif self._when == "within":
+            assert self._store._lines is not None
+            self._store._lines.flush()
+            die()
+        else:
+            self._flush()
+            die()
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 async def use(ledger: SqliteLedger, rng: random.Random, kill: KillPoint | None) -> None:
@@ -57,7 +67,7 @@ async def use(ledger: SqliteLedger, rng: random.Random, kill: KillPoint | None) 
     while True:
         number = rng.getrandbits(60)
         doing("reserve")
-        outcome = await ledger.reserve(reservation(number, clock.now()))
+        outcome = await ledger.reserve(reservation(number, clock.now()), decided)
         assert isinstance(outcome, Reserved)
         identity: TransactionId = outcome.record.id
         say("reserved", number, outcome.record.nonce)
@@ -78,8 +88,12 @@ async def use(ledger: SqliteLedger, rng: random.Random, kill: KillPoint | None) 
 
 async def main() -> None:
     path, seed, *point = sys.argv[1:]
-    async with SqliteLedger(Path(path), SystemClock()) as ledger:
-        await ledger.open_account(ACCOUNT, 0, SystemClock().now())
+    clock = SystemClock()
+    async with (
+        AuditFile(trail_of(Path(path)), clock) as trail,
+        SqliteLedger(Path(path), clock, trail=trail) as ledger,
+    ):
+        await ledger.open_account(ACCOUNT, 0, clock.now())
         kill = KillPoint(ledger, point[0]) if point else None
         say("ready")
         workers = 1 if point else WORKERS

@@ -36,6 +36,7 @@ from signer.service.rotation.report import RotationReport
 from signer.service.rotation.rotate_account import RotateRequest, RotationStep
 from signer.service.services import Ports, Services, wire
 from tests.fakes.clock import FakeClock
+from tests.fakes.reservations import trail_of
 from tests.fakes.signer_world import METHODS, ListLog, TextPolicy
 from tests.testbed import abi
 from tests.testbed.accounts import LIQUIDITY_PROVIDER, dev_account
@@ -205,7 +206,7 @@ async def rotation_rig(
             holdings=EvmHoldings(rpc),
             broadcaster=EvmBroadcaster(rpc),
         )
-        ledger = await stack.enter_async_context(SqliteLedger(path, clock))
+        ledger = await stack.enter_async_context(SqliteLedger(path, clock, trail=audit))
         services = wire(
             Ports(
                 bindings=(binding,),
@@ -232,8 +233,3 @@ async def rotation_rig(
             log=log,
             trader=trader,
         )
-
-
-def trail_of(ledger: Path) -> Path:
-    """Where the audit trail is kept beside a ledger."""
-    return ledger.with_suffix(".audit")

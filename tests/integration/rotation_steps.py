@@ -8,9 +8,11 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from signer.adapters.audit_file.file import AuditFile, _Append
+from signer.adapters.audit_file import AuditFile, Head
+from signer.adapters.audit_file.lines import StagedLines
 from signer.adapters.sqlite.store import AnyUnit, Unit
 from signer.domain.transactions import SignedBytes
+from signer.ports.audit import AuditRecord
 from signer.ports.ledger import SlotChange
 from signer.service.rotation.position import access_of
 from tests.integration.rotation_rig import OLD, RotationRig
@@ -23,7 +25,7 @@ def watch(rig: RotationRig, before: Hook, after: Hook) -> None:
     """Let `before` and `after` hear the name of every step of this rig from now on."""
     ledger, audit = rig.ledger._store, rig.audit
     assert isinstance(audit, AuditFile)
-    trail, staged = audit._store, [""]
+    trail, staged = audit._lines, [""]
 
     def around(name: str, act: Callable[[], R]) -> R:
         before(name)
@@ -31,7 +33,7 @@ def watch(rig: RotationRig, before: Hook, after: Hook) -> None:
         after(name)
         return result
 
-    # Staged is nothing: an open transaction, which a crash rolls back.
+    # Staged is nothing but the lines of the trail: an open transaction, which a crash rolls back.
     stage, commit, note = ledger.stage, ledger.flush, ledger.flushed
 
     def stage_with_name(units: Sequence[AnyUnit]) -> None:
@@ -39,10 +41,13 @@ def watch(rig: RotationRig, before: Hook, after: Hook) -> None:
         stage(units)
 
     # A line that is written survives the process; the fdatasync after it is for the machine.
-    write, note_end = trail.stage, trail.flushed
+    write, note_end = trail.stage, trail.note
 
-    def write_line(members: Sequence[_Append]) -> None:
-        around(f"audit line: {' and '.join(map(_decision, members))}", lambda: write(members))
+    def write_lines(records: Sequence[AuditRecord]) -> StagedLines:
+        return around(f"audit line: {' and '.join(map(_decision, records))}", lambda: write(records))
+
+    def note_end_of(head: Head) -> None:
+        around("audit note of its end", lambda: note_end(head))
 
     broadcaster = access_of(rig.services.accounts.binding(OLD)).broadcaster
     send = broadcaster.broadcast
@@ -56,8 +61,8 @@ def watch(rig: RotationRig, before: Hook, after: Hook) -> None:
     _put(ledger, "stage", stage_with_name)
     _put(ledger, "flush", lambda: around(f"ledger commit: {staged[0]}", commit))
     _put(ledger, "flushed", lambda: around("ledger note of its end", note))
-    _put(trail, "stage", write_line)
-    _put(trail, "flushed", lambda: around("audit note of its end", note_end))
+    _put(trail, "stage", write_lines)
+    _put(trail, "note", note_end_of)
     _put(broadcaster, "broadcast", broadcast)
 
 
@@ -73,6 +78,5 @@ def _work(unit: AnyUnit) -> str:
     return " ".join([unit._work.__qualname__.split(".")[1], *(change.event for change in changes)])
 
 
-def _decision(member: _Append) -> str:
-    record = member.record
+def _decision(record: AuditRecord) -> str:
     return f"{record.verdict} {(record.actions or record.details)[0].partition('(')[0].partition(':')[0]}"

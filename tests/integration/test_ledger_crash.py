@@ -1,6 +1,7 @@
-"""A signer killed at any instant: no nonce signed twice, no acknowledged signature lost, no slot leaked."""
+"""A signer killed at any instant: no nonce signed twice, no signature lost, no slot leaked or unrecorded."""
 
 import asyncio
+import json
 import random
 import sqlite3
 import sys
@@ -8,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from signer.adapters.audit_file import AuditFile, verify
 from signer.adapters.sqlite import SqliteLedger
 from signer.domain.budget import FEE
 from signer.domain.slots import SlotState
 from signer.domain.transactions import IdempotencyKey
 from tests.fakes.clock import FakeClock
-from tests.fakes.reservations import ACCOUNT, CLIENT, TOKEN_USE, token_limit, transaction_id
+from tests.fakes.reservations import ACCOUNT, CLIENT, TOKEN_USE, token_limit, trail_of, transaction_id
 
 CHILD = Path(__file__).with_name("ledger_child.py")
 ROOT = Path(__file__).parents[2]
@@ -23,6 +25,7 @@ KILL_POINTS = [
     for kind, nth in (("reserve", 3), ("mark", 3), ("release", 1), ("broadcast", 1))
     for when in ("before", "after")
 ]
+WITHIN = "within:reserve:3"  # the trail is durable, the slot is not
 
 
 async def _run_and_kill(path: Path, seed: str, point: str | None, lives_s: float) -> list[list[str]]:
@@ -73,6 +76,7 @@ async def _check(path: Path, said: list[list[str]]) -> None:
         used = (await ledger.usage(ACCOUNT, [token_limit(1)], clock.now()))[0].used
     if status is not None:
         _check_invariants(path, status.next_nonce, status.free_nonces, used)
+    await _check_trail(path)
 
 
 def _check_invariants(path: Path, next_nonce: int, free: tuple[int, ...], used: int) -> None:
@@ -97,6 +101,30 @@ def _check_invariants(path: Path, next_nonce: int, free: tuple[int, ...], used: 
     assert used == 100 * len(alive)
 
 
+async def _check_trail(path: Path) -> None:
+    """Every slot that ever was has its one line in a whole trail, and was recorded with its own nonce."""
+    slots, lines = _slots(path), await _recorded(path)
+
+    assert len(lines) == len(set(lines))
+    assert slots <= set(lines)
+
+
+def _slots(path: Path) -> set[tuple[str, int]]:
+    connection = sqlite3.connect(path)
+    slots = set(connection.execute("SELECT id, nonce FROM transactions"))
+    connection.close()
+    return slots
+
+
+async def _recorded(path: Path) -> list[tuple[str, int]]:
+    """Transaction and nonce of every line, after an opening that moved a torn one aside."""
+    trail = trail_of(path)
+    async with AuditFile(trail, FakeClock()) as opened:
+        assert verify(trail, opened.head).problem is None
+    records = [json.loads(line) for line in trail.read_bytes().splitlines()[1:]]
+    return [(record["transaction"], record["nonce"]) for record in records]
+
+
 @pytest.mark.parametrize("point", KILL_POINTS)
 async def test_a_signer_killed_at_a_commit_keeps_every_promise(tmp_path: Path, point: str) -> None:
     path = tmp_path / "ledger.db"
@@ -104,6 +132,18 @@ async def test_a_signer_killed_at_a_commit_keeps_every_promise(tmp_path: Path, p
         said = await _run_and_kill(path, f"{point}/{generation}", point, 0)
 
         await _check(path, said)
+
+
+async def test_a_signer_killed_between_the_record_and_its_slot_takes_the_nonce_again(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    said = await _run_and_kill(path, "first", WITHIN, 0)
+    await _check(path, said)
+    decided_only = set(await _recorded(path)) - _slots(path)
+    said = await _run_and_kill(path, "second", WITHIN, 0)
+    await _check(path, said)
+
+    ((_, nonce),) = decided_only
+    assert nonce in {nonce for _, nonce in _slots(path)}
 
 
 @pytest.mark.timeout(300)

@@ -21,6 +21,7 @@ from signer.domain.accounts import AccountState
 from signer.domain.errors import PreconditionError
 from signer.domain.reasons import FailReason
 from signer.domain.slots import SlotState
+from tests.fakes.reservations import trail_of
 from tests.integration.killed_lives import ENDED, KILLED, NEVER, Lives, lives
 from tests.integration.rotation_child import rotate_to_the_end
 from tests.integration.rotation_rig import (
@@ -32,7 +33,6 @@ from tests.integration.rotation_rig import (
     OLD_ADDRESS,
     RotationRig,
     rotation_rig,
-    trail_of,
 )
 from tests.integration.rotation_steps import watch
 from tests.testbed.anvil import Anvil

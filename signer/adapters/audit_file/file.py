@@ -10,19 +10,20 @@ from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
-from signer.adapters.audit_file.chain import Head, extend, genesis
+from signer.adapters.audit_file.chain import Head, genesis
 from signer.adapters.audit_file.head_file import HeadFile, head_path, read_head
+from signer.adapters.audit_file.lines import Lines, StagedLines
 from signer.adapters.audit_file.tail import read_tail
 from signer.adapters.audit_file.write_all import write_all
 from signer.adapters.group_commit import GroupCommit
-from signer.domain.errors import ConfigurationError, SignerError, UnavailableError
+from signer.domain.errors import ConfigurationError, SignerError
 from signer.domain.reasons import FailReason
 from signer.ports.audit import AuditRecord
 from signer.ports.clock import Clock
 
 
 class AuditFile:
-    """Implements `signer.ports.audit.Audit`; an async context manager.
+    """Implements `signer.ports.audit.Audit` and `SharedTrail`; an async context manager.
 
     Opening raises ConfigurationError for a file that another signer holds, whose end is no sound record, or
     that is shorter than the head noted beside it. A torn last line is moved to `FILE.torn-<seq>`; `torn`
@@ -35,9 +36,9 @@ class AuditFile:
         self._torn: Path | None = None
 
     async def __aenter__(self) -> Self:
-        self._store = await asyncio.to_thread(self._open)
+        self._lines = await asyncio.to_thread(self._open)
         self._group: GroupCommit[_Append] = GroupCommit(
-            self._store, name="audit file", unavailable=FailReason.AUDIT_UNAVAILABLE
+            _Appending(self._lines), name="audit file", unavailable=FailReason.AUDIT_UNAVAILABLE
         )
         self._group.start()
         return self
@@ -46,7 +47,7 @@ class AuditFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._group.close()
-        self._store.close()
+        self._lines.close()
 
     @property
     def torn(self) -> Path | None:
@@ -56,12 +57,12 @@ class AuditFile:
     @property
     def works(self) -> bool:
         """Whether records are taken; after one failed write none are until the next start."""
-        return not self._store.is_broken
+        return not self._lines.is_broken
 
     @property
     def head(self) -> Head:
         """End of the durable chain: the thing to keep elsewhere."""
-        return self._store.head
+        return self._lines.head
 
     async def append(self, record: AuditRecord) -> None:
         """Make the record durable. Raises UnavailableError when it cannot be written, and ever after."""
@@ -69,7 +70,15 @@ class AuditFile:
         self._group.add(_Append(record, future))
         await future
 
-    def _open(self) -> "_Store":
+    def check(self) -> None:
+        """Raises UnavailableError when no record is taken any more."""
+        self._lines.check()
+
+    def stage(self, records: Sequence[AuditRecord]) -> StagedLines:
+        """Write records that the caller flushes, in the loop's thread. Raises UnavailableError."""
+        return self._lines.stage(records)
+
+    def _open(self) -> Lines:
         path = self._path
         with ExitStack() as resources:
             try:
@@ -86,7 +95,7 @@ class AuditFile:
                 raise ConfigurationError(
                     f"{path}: the audit file cannot be used ({error.strerror}): its folder must be ours"
                 ) from error
-            return _Store(path, descriptor, heads, head, resources.pop_all())
+            return Lines(path, descriptor, heads, head, resources.pop_all())
         raise AssertionError  # an ExitStack of ours swallows nothing
 
     def _recover(self, descriptor: int) -> Head:
@@ -117,59 +126,23 @@ class _Append:
             self._future.set_exception(error)
 
 
-class _Store:
-    """The audit file's side of group commit."""
+class _Appending:
+    """The file's own group commit: records that nobody else flushes."""
 
-    def __init__(
-        self, path: Path, descriptor: int, heads: HeadFile, head: Head, resources: ExitStack
-    ) -> None:
-        self._path = path
-        self._descriptor = descriptor
-        self._heads = heads
-        self._resources = resources
-        self._broken = False
-        self._next = head
-        self.head = head
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
 
     def stage(self, members: Sequence[_Append]) -> None:
-        if self._broken:
-            raise UnavailableError(
-                FailReason.AUDIT_UNAVAILABLE,
-                f"the audit file {self._path} failed earlier; it is checked and opened again by a restart",
-            )
-        lines = []
-        for member in members:
-            line, self._next = extend(self._next, member.record)
-            lines.append(line)
-        try:
-            write_all(self._descriptor, b"".join(lines))
-        except OSError as error:
-            self.abandon()
-            raise UnavailableError(
-                FailReason.AUDIT_UNAVAILABLE, f"the audit file {self._path} could not be written: {error}"
-            ) from error
-
-    @property
-    def is_broken(self) -> bool:
-        return self._broken
+        self._staged = self._lines.stage([member.record for member in members])
 
     def flush(self) -> None:
-        os.fdatasync(self._descriptor)
+        self._staged.flush()
 
     def flushed(self) -> None:
-        self.head = self._next
-        try:
-            self._heads.write(self._next)
-        except OSError:
-            # These records are durable; the next ones would not be covered by a head.
-            self.abandon()
+        self._staged.flushed()
 
     def abandon(self) -> None:
-        # What reached the disk is unknown now; only reading the file again can tell.
-        self._broken = True
-
-    def close(self) -> None:
-        self._resources.close()
+        self._lines.give_up()
 
 
 def _lock(path: Path, descriptor: int) -> None:

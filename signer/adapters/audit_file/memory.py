@@ -9,7 +9,7 @@ from signer.ports.clock import Clock
 
 
 class MemoryAudit:
-    """Implements `signer.ports.audit.Audit`. Keeps at most the newest `keep` records."""
+    """Implements `signer.ports.audit.Audit` and `SharedTrail`. Keeps at most the newest `keep` records."""
 
     def __init__(self, clock: Clock, *, keep: int = 10_000) -> None:
         line, self._head = genesis(uuid4().hex, clock.now())
@@ -29,7 +29,24 @@ class MemoryAudit:
 
     async def append(self, record: AuditRecord) -> None:
         """Add the record to the chain."""
-        line, self._head = extend(self._head, record)
-        self._lines.append(line)
-        self._records.append(record)
+        self.stage((record,))
+
+    def check(self) -> None:
+        """Memory takes every record."""
+
+    def stage(self, records: Sequence[AuditRecord]) -> "_Kept":
+        """Add the records to the chain; there is nothing to flush."""
+        for record in records:
+            line, self._head = extend(self._head, record)
+            self._lines.append(line)
+            self._records.append(record)
         del self._lines[: -self._keep - 1], self._records[: -self._keep]
+        return _Kept()
+
+
+class _Kept:
+    def flush(self) -> None:
+        pass
+
+    def flushed(self) -> None:
+        pass

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from signer.adapters.group_commit import GroupCommit
+from signer.adapters.shared_trail import SharedTrail
 from signer.adapters.sqlite import accounts, guarded, outcomes, release, reserve, rotations, rows, sign
 from signer.adapters.sqlite.database import Database, open_database
 from signer.adapters.sqlite.key_filter import load_key_filter
@@ -30,7 +31,15 @@ from signer.domain.rotation import Rotation, RotationId
 from signer.domain.time import UnixMs
 from signer.domain.transactions import ClientName, IdempotencyKey, SignedBytes, TransactionId
 from signer.ports.clock import Clock
-from signer.ports.ledger import AccountStatus, LimitUse, Reservation, ReserveOutcome, SlotChange
+from signer.ports.ledger import (
+    AccountStatus,
+    Decided,
+    LimitUse,
+    Reservation,
+    Reserved,
+    ReserveOutcome,
+    SlotChange,
+)
 
 T = TypeVar("T")
 
@@ -43,21 +52,29 @@ class SqliteLedger:
     `accept_restored` (ADR 0011).
     """
 
-    def __init__(self, path: Path | None, clock: Clock, *, accept_restored: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        clock: Clock,
+        *,
+        trail: SharedTrail | None = None,
+        accept_restored: bool = False,
+    ) -> None:
         self._path = path
         self._clock = clock
+        self._trail = trail
         self._accept_restored = accept_restored
         self._released_at_start: tuple[TransactionRecord, ...] = ()
 
     @classmethod
-    def in_memory(cls, clock: Clock) -> Self:
+    def in_memory(cls, clock: Clock, *, trail: SharedTrail | None = None) -> Self:
         """A ledger that ends with the process: the same code over SQLite's `:memory:`."""
-        return cls(None, clock)
+        return cls(None, clock, trail=trail)
 
     async def __aenter__(self) -> Self:
         self._database = await asyncio.to_thread(self._open)
         self._subscribers = Subscribers(self._database.reader)
-        self._store = LedgerStore(self._database, self._subscribers.wake)
+        self._store = LedgerStore(self._database, self._trail, self._subscribers.wake)
         self._group: GroupCommit[AnyUnit] = GroupCommit(
             self._store, name="ledger", unavailable=FailReason.LEDGER_UNAVAILABLE
         )
@@ -154,10 +171,13 @@ class SqliteLedger:
         with self._reading() as reader:
             return rows.unsettled(reader, account, below)
 
-    async def reserve(self, reservation: Reservation) -> ReserveOutcome:
-        """Take the lowest free nonce and the budget in one durable transaction, or say why not."""
+    async def reserve(self, reservation: Reservation, decided: Decided | None = None) -> ReserveOutcome:
+        """Take the lowest free nonce and the budget in one durable transaction, or say why not.
+
+        What `decided` says of the slot is durable in the trail with it; without it, nothing is said.
+        """
         self._keys.add(reservation.client, reservation.idempotency_key)
-        return await self._do(lambda work: reserve.reserve(work, reservation))
+        return await self._do(lambda work: self._reserve(work, reservation, decided))
 
     async def mark_signed(
         self, transaction: TransactionId, signed: SignedBytes, payload_hash: str, now: UnixMs
@@ -192,6 +212,14 @@ class SqliteLedger:
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._group.add(Unit(work, future))
         return await future
+
+    def _reserve(self, work: Work, wanted: Reservation, decided: Decided | None) -> ReserveOutcome:
+        if decided is not None and self._trail is not None:
+            self._trail.check()
+        outcome = reserve.reserve(work, wanted)
+        if decided is not None and isinstance(outcome, Reserved):
+            work.decided(decided(outcome.record))
+        return outcome
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

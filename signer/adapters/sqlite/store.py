@@ -9,11 +9,13 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
+from signer.adapters.shared_trail import SharedTrail, StagedRecords
 from signer.adapters.sqlite.book import load_book
 from signer.adapters.sqlite.database import Database
 from signer.adapters.sqlite.work import Work
 from signer.domain.errors import BrokenError, SignerError, UnavailableError
 from signer.domain.reasons import FailReason
+from signer.ports.audit import AuditRecord
 
 T = TypeVar("T")
 
@@ -75,15 +77,20 @@ class Unit(Generic[T]):
 class LedgerStore:
     """Runs units on the writing connection, which nothing else uses from BEGIN to the end of COMMIT."""
 
-    def __init__(self, database: Database, wake: Callable[[], None]) -> None:
+    def __init__(self, database: Database, trail: SharedTrail | None, wake: Callable[[], None]) -> None:
         self._database = database
         self._connection = database.writer
+        self._trail = trail
+        self._lines: StagedRecords | None = None
         self._wake = wake
         self._stale = False
         self.work = _load(self._connection)
 
     def stage(self, units: Sequence[AnyUnit]) -> None:
-        """Run the units inside one transaction. Raises UnavailableError when the file lets nobody write."""
+        """Run the units inside one transaction and write what the audit trail says of them.
+
+        Raises UnavailableError when one of the two files lets nobody write.
+        """
         self.ensure_fresh()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
@@ -92,16 +99,25 @@ class LedgerStore:
         except sqlite3.Error as error:
             self.abandon()
             raise self._unavailable(error) from error
+        try:
+            self._lines = self._stage_decisions(self.work.take_decisions())
+        except UnavailableError:
+            self.abandon()
+            raise
 
     def flush(self) -> None:
-        """COMMIT."""
+        """Make the decisions durable, then COMMIT: no slot without its line, whenever the power goes."""
+        if self._lines is not None:
+            self._lines.flush()
         try:
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             raise self._unavailable(error) from error
 
     def flushed(self) -> None:
-        """Note in the file beside the ledger how far it is, and tell the subscribers."""
+        """Note in the files beside trail and ledger how far they are, and tell the subscribers."""
+        if self._lines is not None:
+            self._lines.flushed()
         self._database.note_progress(self.work.cursor)
         self._wake()
 
@@ -127,6 +143,13 @@ class LedgerStore:
         fresh.book.moment(self.work.book.latest)
         self.work = fresh
         self._stale = False
+
+    def _stage_decisions(self, decisions: Sequence[AuditRecord]) -> StagedRecords | None:
+        if not decisions:
+            return None
+        if self._trail is None:
+            raise AssertionError("a decision to record, and the ledger was opened without a trail")
+        return self._trail.stage(decisions)
 
     def _run_together(self, units: Sequence[AnyUnit]) -> bool:
         """Whether every unit either succeeded or failed before it wrote anything."""

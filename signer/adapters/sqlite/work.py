@@ -1,13 +1,14 @@
 """What one unit of work sees: its savepoint, and memory that changes only if the unit succeeds."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from signer.adapters.sqlite.book import Book
 from signer.domain.records import TransactionRecord
 from signer.domain.slots import SlotState
 from signer.domain.time import UnixMs
 from signer.domain.transactions import TransactionId
+from signer.ports.audit import AuditRecord
 
 _INSERT_EVENT = "INSERT INTO events (at, transaction_id, previous, state) VALUES (?, ?, ?, ?)"
 
@@ -21,6 +22,8 @@ class Work:
         self.cursor = cursor
         self.reserved: dict[TransactionId, TransactionRecord] = {}
         """Reservations at hand until their signature comes. A cache: the file has them all."""
+        self.decisions: list[AuditRecord] = []
+        """What the trail is to say of the batch at hand."""
         self._effects: list[Callable[[], object]] = []
 
     def afterwards(self, effect: Callable[[], object]) -> None:
@@ -34,6 +37,15 @@ class Work:
         values = (at, transaction, None if previous is None else previous.value, state.value)
         cursor = self.connection.execute(_INSERT_EVENT, values).lastrowid
         self.afterwards(lambda: self._advance(cursor))
+
+    def decided(self, decision: AuditRecord) -> None:
+        """Have the audit trail say so, durable together with the unit's changes."""
+        self.afterwards(lambda: self.decisions.append(decision))
+
+    def take_decisions(self) -> Sequence[AuditRecord]:
+        """Decisions of the batch, which are the trail's from now on."""
+        taken, self.decisions = self.decisions, []
+        return taken
 
     def remember(self, record: TransactionRecord) -> None:
         """Keep a reservation at hand until its signature comes."""

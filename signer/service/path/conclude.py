@@ -1,10 +1,11 @@
 """Steps 5 to 7: a verdict takes effect.
 
-A denial is recorded; an approval is reserved, recorded, signed, durable.
+A denial is recorded; an approval is reserved and recorded in one, signed, durable.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from signer.domain.accounts import AccountId, chain_of, evm_chain_id
 from signer.domain.actions import Action, DrainAction, NotUnderstood
@@ -15,7 +16,7 @@ from signer.domain.records import TransactionRecord
 from signer.domain.slots import TransactionKind
 from signer.domain.transactions import ClientName, EvmPayload, IdempotencyKey, TransactionId
 from signer.policy.model import Policy
-from signer.ports.audit import Audit
+from signer.ports.audit import Audit, AuditRecord
 from signer.ports.clock import Clock
 from signer.ports.ledger import Ledger, Reservation
 from signer.service.approvals.approval import Approval
@@ -66,17 +67,11 @@ class Conclude:
         """
         if isinstance(case.decision, Denied):
             return await self.refuse(case, case.decision)
-        slot = await reserve(self._ledger, self._reservation(case, case.decision, approval))
+        wanted = self._reservation(case, case.decision, approval)
+        slot = await reserve(self._ledger, wanted, partial(_approved, case, case.decision))
         if isinstance(slot, Denied):
             return await self.refuse(case, slot)
-        entry = record.approved(
-            method=case.method,
-            record=slot,
-            action=case.action,
-            rules=case.decision.trace,
-            at=self._clock.now(),
-        )
-        signed = await self._sign(slot, entry, case.recheck, approval)
+        signed = await self._sign(slot, case.recheck, approval)
         return await self.refuse(case, signed) if isinstance(signed, Denied) else signed
 
     def _reservation(self, case: Case, approved: Approved, approval: Approval | None) -> Reservation:
@@ -111,3 +106,9 @@ class Conclude:
             )
         )
         return verdict
+
+
+def _approved(case: Case, decision: Approved, slot: TransactionRecord) -> AuditRecord:
+    return record.approved(
+        method=case.method, record=slot, action=case.action, rules=decision.trace, at=slot.reserved_at
+    )

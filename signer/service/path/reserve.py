@@ -1,4 +1,4 @@
-"""Step 5: nonce and budget, in one durable transaction, before any key is asked."""
+"""Step 5: nonce, budget and the decision's record become durable together, before any key is asked."""
 
 from signer.domain.decisions import Denied, Violation
 from signer.domain.errors import KeyReusedError
@@ -7,6 +7,7 @@ from signer.domain.records import TransactionRecord
 from signer.policy.excess import excess_violations
 from signer.ports.ledger import (
     AlreadyKnown,
+    Decided,
     Ledger,
     NotReplaceable,
     NotSigning,
@@ -17,12 +18,12 @@ from signer.ports.ledger import (
 from signer.service.accounts import not_signing
 
 
-async def reserve(ledger: Ledger, reservation: Reservation) -> TransactionRecord | Denied:
+async def reserve(ledger: Ledger, reservation: Reservation, decided: Decided) -> TransactionRecord | Denied:
     """Slot of the reservation, or the denial that its limits demand.
 
     Raises PreconditionError for an account that does not sign.
     """
-    match await ledger.reserve(reservation):
+    match await ledger.reserve(reservation, decided):
         case Reserved(record=record):
             return record
         case OverLimit(excesses=excesses):

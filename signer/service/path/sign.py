@@ -1,4 +1,4 @@
-"""Step 6: record the decision, sign, check, make the signature durable.
+"""Step 6: sign, check, make the signature durable.
 
 Only then is there anything to answer.
 """
@@ -17,7 +17,6 @@ from signer.domain.rotation import use_of
 from signer.domain.slots import SlotState
 from signer.domain.time import UnixMs
 from signer.domain.transactions import EvmSignature, SignedBytes
-from signer.ports.audit import Audit, AuditRecord
 from signer.ports.clock import Clock
 from signer.ports.ledger import Ledger
 from signer.service.accounts import Accounts, Binding
@@ -37,19 +36,15 @@ class SignLimits:
 class Sign:
     """Turns a reserved slot into a signed one, or gives the slot back."""
 
-    def __init__(
-        self, *, accounts: Accounts, ledger: Ledger, audit: Audit, clock: Clock, limits: SignLimits
-    ) -> None:
+    def __init__(self, *, accounts: Accounts, ledger: Ledger, clock: Clock, limits: SignLimits) -> None:
         self._accounts = accounts
         self._ledger = ledger
-        self._audit = audit
         self._clock = clock
         self._limits = limits
 
     async def __call__(
         self,
         reserved: TransactionRecord,
-        decision: AuditRecord,
         recheck: Recheck,
         approval: Approval | None = None,
     ) -> TransactionRecord | Denied:
@@ -59,7 +54,6 @@ class Sign:
         """
         kept = False
         try:
-            await self._audit.append(decision)
             started = self._clock.now()
             try:
                 signed, payload_hash = await self._signature(reserved, approval)

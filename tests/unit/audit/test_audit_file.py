@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from signer.adapters.audit_file import AuditFile, verify
-from signer.adapters.audit_file.head_file import head_path
+from signer.adapters.audit_file.head_file import head_path, read_head
 from signer.domain.errors import ConfigurationError, UnavailableError
 from signer.domain.reasons import FailReason
 from tests.fakes.clock import FakeClock
@@ -165,6 +165,37 @@ async def test_after_one_failed_write_nothing_is_accepted_until_reopened(
     assert first.value.reason is second.value.reason is FailReason.AUDIT_UNAVAILABLE
     assert verify(path, head).records == 2
     assert verify(path, head).problem is None
+
+
+async def test_a_lost_write_is_heard_by_everybody_who_waits_for_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel tells a descriptor of it once; the next fdatasync succeeds."""
+    reports = iter([OSError(5, "Input/output error")])
+
+    def once(_descriptor: int) -> None:
+        for error in reports:
+            raise error
+
+    async with AuditFile(path, CLOCK) as audit:
+        first, second = audit.stage([record(1)]), audit.stage([record(2)])
+        monkeypatch.setattr(os, "fdatasync", once)
+        with pytest.raises(UnavailableError, match="Input/output error"):
+            first.flush()
+        with pytest.raises(UnavailableError, match="restart"):
+            second.flush()
+
+
+async def test_flushes_that_report_out_of_order_never_take_the_head_back(path: Path) -> None:
+    async with AuditFile(path, CLOCK) as audit:
+        first, second = audit.stage([record(1)]), audit.stage([record(2)])
+        for staged in (first, second):
+            staged.flush()
+        for staged in (second, first):
+            staged.flushed()
+
+        assert audit.head.seq == 2
+        assert read_head(path) == audit.head
 
 
 async def test_a_record_of_a_cancelled_caller_is_written_whole(path: Path) -> None:

@@ -21,7 +21,7 @@ from signer.domain.transactions import ClientName, IdempotencyKey, TransactionId
 from signer.service.clients import Client, NotGrantedError, Role
 from signer.service.path.reserve import reserve
 from tests.fakes import calldata, policies
-from tests.fakes.reservations import reservation
+from tests.fakes.reservations import decided, reservation
 from tests.fakes.signer_world import ACCOUNT, ADMIN, TRADER, own_swap, sign_request, signer_world
 from tests.unit.service.test_take_over_nonce import original
 
@@ -140,7 +140,7 @@ async def test_a_key_that_somebody_took_since_the_look_up_reserves_nothing() -> 
         )
 
         with pytest.raises(KeyReusedError):
-            await reserve(world.ledger, wanted)
+            await reserve(world.ledger, wanted, decided)
 
 
 async def test_an_account_that_was_paused_since_the_look_up_reserves_nothing() -> None:
@@ -149,4 +149,4 @@ async def test_an_account_that_was_paused_since_the_look_up_reserves_nothing() -
         await world.ledger.pause(ACCOUNT, "drill", world.clock.now())
 
         with pytest.raises(PreconditionError, match="drill"):
-            await reserve(world.ledger, replace(reservation(1, world.clock.now()), account=ACCOUNT))
+            await reserve(world.ledger, replace(reservation(1, world.clock.now()), account=ACCOUNT), decided)

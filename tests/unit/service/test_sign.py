@@ -1,10 +1,14 @@
 """The path of a signature: what reaches the key, what is given back, what is answered twice."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import NoReturn
 
 import pytest
+from typing_extensions import override
 
+from signer.adapters.audit_file import MemoryAudit
 from signer.domain.actions import NativeTransfer
 from signer.domain.budget import token_resource
 from signer.domain.decisions import Denied
@@ -24,6 +28,7 @@ from signer.domain.transactions import ClientName
 from signer.ports.audit import AuditRecord
 from signer.service.clients import Client, NotGrantedError, Role
 from tests.fakes import policies
+from tests.fakes.clock import FakeClock
 from tests.fakes.signer_world import (
     ACCOUNT,
     ADMIN,
@@ -222,15 +227,17 @@ async def test_a_signature_by_another_key_is_destroyed_and_its_slot_reused() -> 
 
 
 async def test_nothing_is_signed_that_the_audit_trail_does_not_hold() -> None:
-    class BrokenAudit:
-        async def append(self, record: AuditRecord) -> None:
-            raise UnavailableError(FailReason.AUDIT_UNAVAILABLE, f"disk full at {record.at}")
+    class BrokenAudit(MemoryAudit):
+        @override
+        def stage(self, records: Sequence[AuditRecord]) -> NoReturn:
+            raise UnavailableError(FailReason.AUDIT_UNAVAILABLE, f"disk full at {records[0].at}")
 
-    async with signer_world(audit=BrokenAudit()) as world:
+    async with signer_world(audit=BrokenAudit(FakeClock())) as world:
         with pytest.raises(UnavailableError):
             await signed(world)
 
         assert world.backend.signed == []
+        assert await world.ledger.find(TRADER.name, sign_request(KEY).idempotency_key) is None
 
 
 async def test_a_pause_during_the_signature_destroys_it() -> None:
