@@ -2,7 +2,7 @@
 
 Members are staged in the event loop's thread and only the blocking flush (COMMIT, fdatasync) runs in a thread
 of its own. Staging in that thread too would be slower: every statement gives up the GIL, and a busy loop
-gives it back only after a switch interval (ADR 0010).
+gives it back only after a switch interval (ADR 0010). How long a batch waits for company: ADR 0061.
 """
 
 import asyncio
@@ -17,10 +17,13 @@ from signer.domain.reasons import FailReason
 
 MAX_BATCH = 128
 GATHER_S = 0.004
-"""How long a batch waits for company once there has been any; a lone caller never waits."""
+"""How long a batch waits at most for as many as are expected; a lone caller never waits."""
 
-GATHERED = 12
-"""Members that are company enough to go at once."""
+GATHERED = 32
+"""More than these are not waited for."""
+
+PROBE_EVERY = 8
+"""Every so many batches it is tried whether twice as many would come."""
 
 MAX_WAITING = 8192
 
@@ -72,7 +75,7 @@ class GroupCommit(Generic[M]):
         self._staged: list[M] = []
         self._busy = False
         self._gathering: asyncio.TimerHandle | None = None
-        self._company = False
+        self._expected = Expected()
         self._closing = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -95,7 +98,7 @@ class GroupCommit(Generic[M]):
         if len(self._waiting) >= MAX_WAITING:
             raise OverloadedError(f"the {self._name} has {MAX_WAITING} pieces of work waiting")
         self._waiting.append(member)
-        if self._gathering is not None and len(self._waiting) >= GATHERED:
+        if self._gathering is not None and len(self._waiting) >= self._expected.count:
             self._gathering.cancel()
             self._gathering = None
             asyncio.get_running_loop().call_soon(self._stage)
@@ -108,8 +111,8 @@ class GroupCommit(Generic[M]):
         self._idle.clear()
         loop = asyncio.get_running_loop()
         # A flush costs as much for one as for many. Under load, waiting a little for others makes everybody
-        # faster; alone, nobody would come.
-        if self._company and len(self._waiting) < GATHERED:
+        # faster; for more than ever come, it would only make them slow.
+        if len(self._waiting) < self._expected.count:
             self._gathering = loop.call_later(GATHER_S, self._stage)
         else:
             # Not at once: everybody whose turn it is in this round of the loop joins the same batch.
@@ -118,7 +121,7 @@ class GroupCommit(Generic[M]):
     def _stage(self) -> None:
         self._gathering = None
         count = min(MAX_BATCH, len(self._waiting))
-        self._company = count > 1
+        self._expected.learn(count)
         self._staged = [self._waiting.popleft() for _ in range(count)]
         try:
             self._store.stage(self._staged)
@@ -158,6 +161,20 @@ class GroupCommit(Generic[M]):
             self._schedule()
         else:
             self._idle.set()
+
+
+class Expected:
+    """How many a batch waits for: as many as came last time, now and then twice as many."""
+
+    def __init__(self) -> None:
+        self.count = 1
+        self._batches = 0
+
+    def learn(self, came: int) -> None:
+        """A batch of this size goes now."""
+        self._batches += 1
+        probes = came > 1 and self._batches % PROBE_EVERY == 0
+        self.count = min(GATHERED, 2 * came if probes else came)
 
 
 _Job = Callable[[], None]

@@ -1,4 +1,4 @@
-"""The signing path, 1 and 32 in flight, beside the bare echo; the signer's memory over 20,000 requests."""
+"""The signing path, 1, 4 and 32 in flight, beside the bare echo; the signer's memory over 20,000 requests."""
 
 import itertools
 import os
@@ -31,7 +31,7 @@ from tests.testbed.uniswap import ETHER, USDX_UNIT, UniswapState
 SIGN = "/airlock.signer.v1.Signer/SignEvmTransaction"
 STARTS = 3  # a process has luck with its place in the machine, or has not
 ROUNDS = 15  # of each start; short ones: both halves of a pair see the same machine
-REQUESTS_1, REQUESTS_32 = 170, 1_000
+REQUESTS_1, REQUESTS_4, REQUESTS_32 = 170, 160, 1_000
 WARM_UP = 5_000
 SOAK_REQUESTS = 20_000
 ECHOED_BYTES = 750  # as many as a signing request has
@@ -44,6 +44,7 @@ class SigningFigures:
     echo_1: Load
     echo_32: Load
     sign_1: Load
+    sign_4: Load
     sign_32: Load
     sign_ratio_32: float  # median of the rounds, each beside the echo just before it
     rss_mb_at_start: float
@@ -54,13 +55,14 @@ async def measure_signing(state: UniswapState, folder: Path) -> SigningFigures:
     """Start the signer on a chain of its own, and the echo beside it with the same certificates; again."""
     starts = [await _start(state, folder / str(number), soak=number == 0) for number in range(STARTS)]
     rows = [row for start in starts for row in start.rows]
-    echo_1, sign_1, echo_32, sign_32 = (_median(loads) for loads in zip(*rows, strict=True))
+    echo_1, sign_1, sign_4, echo_32, sign_32 = (_median(loads) for loads in zip(*rows, strict=True))
     return SigningFigures(
         echo_1=echo_1,
         echo_32=echo_32,
         sign_1=sign_1,
+        sign_4=sign_4,
         sign_32=sign_32,
-        sign_ratio_32=statistics.median(sign.per_s / echo.per_s for _, _, echo, sign in rows),
+        sign_ratio_32=statistics.median(sign.per_s / echo.per_s for *_, echo, sign in rows),
         rss_mb_at_start=starts[0].rss_mb_at_start,
         rss_mb_at_end=starts[0].rss_mb_at_end,
     )
@@ -68,9 +70,9 @@ async def measure_signing(state: UniswapState, folder: Path) -> SigningFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Start:
-    """Rounds of echo and signing with 1 in flight, then with 32; memory before the first and at the end."""
+    """Rounds of echo and signing, 1 in flight, signing with 4, both with 32; memory before and after all."""
 
-    rows: Sequence[tuple[Load, Load, Load, Load]]
+    rows: Sequence[tuple[Load, Load, Load, Load, Load]]
     rss_mb_at_start: float
     rss_mb_at_end: float
 
@@ -92,7 +94,7 @@ async def _start(state: UniswapState, folder: Path, *, soak: bool) -> _Start:
 
 async def _turns(files: SignerFiles, signer: Child, echo_port: int, anvil: Anvil, *, soak: bool) -> _Start:
     process = psutil.Process(signer.pid)
-    rows: list[tuple[Load, Load, Load, Load]] = []
+    rows: list[tuple[Load, Load, Load, Load, Load]] = []
     async with channel(files) as signing, channel(files, port=echo_port) as echoing:
         say: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = echoing.unary_unary(METHOD)
         payload = bytes(ECHOED_BYTES)
@@ -117,11 +119,12 @@ async def _turns(files: SignerFiles, signer: Child, echo_port: int, anvil: Anvil
                 (
                     await closed_loop(echo, in_flight=1, requests=REQUESTS_1),
                     await closed_loop(sign, in_flight=1, requests=REQUESTS_1),
+                    await closed_loop(sign, in_flight=4, requests=REQUESTS_4),
                     await closed_loop(echo, in_flight=32, requests=REQUESTS_32),
                     await closed_loop(sign, in_flight=32, requests=REQUESTS_32),
                 )
             )
-        left = SOAK_REQUESTS - ROUNDS * (REQUESTS_1 + REQUESTS_32)
+        left = SOAK_REQUESTS - ROUNDS * (REQUESTS_1 + REQUESTS_4 + REQUESTS_32)
         if soak and left > 0:
             await anvil.mine(1)
             await closed_loop(sign, in_flight=32, requests=left)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from signer.adapters.group_commit import GATHERED, GroupCommit
+from signer.adapters.group_commit import GATHERED, PROBE_EVERY, Expected, GroupCommit
 from signer.domain.errors import BrokenError, SignerError, UnavailableError
 from signer.domain.reasons import FailReason
 
@@ -85,6 +85,25 @@ async def test_under_load_a_batch_goes_when_it_is_full_enough_or_after_a_moment(
         await ask(group)
 
     assert sum(store.batches) == GATHERED * 2 * 5 + 1
+
+
+def test_a_batch_waits_for_as_many_as_came_last_time_and_sometimes_for_twice_as_many() -> None:
+    expected, counts = Expected(), []
+    for came in (1, 5, 3, 3, 3, 3, 3, 3, 6, 6):
+        counts.append(expected.count)
+        expected.learn(came)
+
+    assert counts == [1, 1, 5, 3, 3, 3, 3, 3, 6, 6]
+
+
+def test_nobody_waits_alone_or_for_a_crowd() -> None:
+    expected = Expected()
+    for _ in range(3 * PROBE_EVERY):
+        expected.learn(1)
+        assert expected.count == 1
+    expected.learn(10 * GATHERED)
+
+    assert expected.count == GATHERED
 
 
 async def test_a_flush_that_fails_is_told_to_everybody_in_it_and_to_nobody_else() -> None:
