@@ -114,11 +114,12 @@ async def open_signer(
         make_edge = partial(real_edge, settings, clock=clock, log=log, meter=calls)
         # A certificate that lies there is looked at before anything is opened; Vault's comes with its login.
         edge = make_edge() if settings.tls.vault is None else None
-        # The trail first: it closes after the ledger, which writes to it until its own end.
-        audit = await stack.enter_async_context(AuditFile(settings.audit, clock))
+        audit = AuditFile(settings.audit, clock)
+        # The ledger first: it refuses a second signer by the process id of the first.
         ledger = await stack.enter_async_context(
             SqliteLedger(settings.ledger, clock, trail=audit, accept_restored=accept_restored_ledger)
         )
+        await stack.enter_async_context(audit)
         for record in ledger.released_at_start:
             log.event("ledger.released_at_start", transaction=record.id, nonce=record.nonce)
         if audit.torn is not None:

@@ -153,6 +153,22 @@ async def test_a_trail_that_fails_takes_no_slot_and_the_ledger_goes_on(
     assert again.record.nonce == 1
 
 
+async def test_a_trail_that_is_closed_before_its_ledger_takes_no_slot(path: Path) -> None:
+    trail = AuditFile(trail_of(path), CLOCK)
+    async with SqliteLedger(path, CLOCK, trail=trail) as ledger:
+        await ledger.open_account(ACCOUNT, 0, CLOCK.now())
+        async with trail:
+            await _slot(ledger, 1)
+        with pytest.raises(UnavailableError) as refused:
+            await ledger.reserve(reservation(2, CLOCK.now()), decided)
+        status = await ledger.account(ACCOUNT)
+
+    assert refused.value.reason is FailReason.SHUTTING_DOWN
+    assert status is not None
+    assert status.next_nonce == 1
+    assert recorded(path) == [(transaction_id(1), 0)]
+
+
 async def test_a_failed_commit_leaves_a_decision_without_slot_and_the_nonce_for_the_next(path: Path) -> None:
     async with both(path) as (ledger, trail):
         commit = ledger._store.flush

@@ -33,6 +33,7 @@ class Lines:
         self._resources = resources
         self._syncing = threading.Lock()
         self._broken = False
+        self._closed = False
         self._end = head
         self.head = head
 
@@ -42,7 +43,9 @@ class Lines:
         return self._broken
 
     def check(self) -> None:
-        """Raises UnavailableError after a failure."""
+        """Raises UnavailableError after a failure and once it is closed."""
+        if self._closed:
+            raise UnavailableError(FailReason.SHUTTING_DOWN, "the audit file is closed")
         if self._broken:
             raise UnavailableError(
                 FailReason.AUDIT_UNAVAILABLE,
@@ -74,7 +77,7 @@ class Lines:
 
     def note(self, end: Head) -> None:
         """Everything up to `end` is durable. Flushes may report out of order."""
-        if end.seq <= self.head.seq:
+        if self._closed or end.seq <= self.head.seq:
             return
         self.head = end
         try:
@@ -88,8 +91,10 @@ class Lines:
         self._broken = True
 
     def close(self) -> None:
-        """Close the files. Raises OSError."""
-        self._resources.close()
+        """Close the files; what others staged and did not sync yet is refused to them. Raises OSError."""
+        with self._syncing:  # a descriptor that is in use must not become another file's
+            self._closed = True
+            self._resources.close()
 
     def _failed(self, error: OSError) -> UnavailableError:
         self.give_up()

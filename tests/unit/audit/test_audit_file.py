@@ -186,6 +186,20 @@ async def test_a_lost_write_is_heard_by_everybody_who_waits_for_it(
             second.flush()
 
 
+async def test_what_is_flushed_after_the_end_is_refused_and_touches_no_descriptor(path: Path) -> None:
+    async with AuditFile(path, CLOCK) as audit:
+        staged = audit.stage([record(1)])
+    with path.with_name("other").open("w+b") as other:  # gets a number that was the trail's
+        with pytest.raises(UnavailableError, match="closed") as refused:
+            staged.flush()
+        staged.flushed()
+        other.seek(0)
+        assert other.read() == b""
+
+    assert refused.value.reason is FailReason.SHUTTING_DOWN
+    assert audit.head.seq == 0
+
+
 async def test_flushes_that_report_out_of_order_never_take_the_head_back(path: Path) -> None:
     async with AuditFile(path, CLOCK) as audit:
         first, second = audit.stage([record(1)]), audit.stage([record(2)])
