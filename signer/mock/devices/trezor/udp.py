@@ -5,6 +5,7 @@ A reply whose host has closed its socket is kept until a host speaks again; Canc
 
 import socket
 import threading
+from contextlib import suppress
 from typing import Self
 
 from signer.mock.devices.trezor.device import TrezorDevice
@@ -14,8 +15,6 @@ from signer.mock.devices.trezor.wires import wire_of
 HOST = "127.0.0.1"
 _PING, _PONG = b"PINGPING", b"PONGPONG"
 _POLL_S = 0.1
-_IP_RECVERR = 11
-"""Linux: an unconnected socket learns that nobody listens at the other end."""
 
 
 class UdpServer:
@@ -48,7 +47,6 @@ class UdpServer:
     def plug(self) -> None:
         """Begin to answer."""
         opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        opened.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
         opened.settimeout(_POLL_S)
         opened.bind((HOST, self.port))
         self.port = opened.getsockname()[1]
@@ -69,7 +67,7 @@ class UdpServer:
         while self._socket is served:
             try:
                 chunk, peer = served.recvfrom(CHUNK_BYTES)
-            except (TimeoutError, ConnectionRefusedError):
+            except TimeoutError:
                 continue
             except OSError:
                 return  # closed under us: unplugged
@@ -90,10 +88,22 @@ class UdpServer:
         served, peer = self._socket, self._peer
         if served is None or peer is None:
             return
-        try:
-            served.sendto(chunk, peer)
-            refused = served.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        except OSError:
-            refused = 1
-        if refused:
+        # What follows a kept chunk is kept, too: half a message would be read together with the next one.
+        if self._kept or _is_gone(peer):
             self._kept.append(chunk)
+            return
+        with suppress(OSError):  # unplugged meanwhile
+            served.sendto(chunk, peer)
+
+
+def _is_gone(peer: tuple[str, int]) -> bool:
+    """Whether nobody has the other end any more.
+
+    The kernel's own word for it, an ICMP error after the datagram is lost, may come later than the next one.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(peer)
+        except OSError:
+            return False
+    return True
