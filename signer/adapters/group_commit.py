@@ -17,7 +17,7 @@ from signer.domain.reasons import FailReason
 
 MAX_BATCH = 128
 GATHER_S = 0.004
-"""How long a batch waits at most for as many as are expected; a lone caller never waits."""
+"""How long a batch waits at most for as many as are expected; who was alone last time never waits."""
 
 GATHERED = 32
 """More than these are not waited for."""

@@ -1,4 +1,4 @@
-"""A process that uses a ledger and its trail until it is killed. Says on stdout what it was told, then.
+"""A process that uses a ledger and its trail until it is killed. Says on stdout what it has been told.
 
 Arguments: ledger file, seed, and optionally a point at which it kills itself, such as `after:mark:5`: before
 or after the flush of the nth operation of a kind, or within it, between the trail and the COMMIT.
@@ -39,22 +39,16 @@ class KillPoint:
         self._store.flush = self._flush_or_die  # type: ignore[method-assign]  # the scripted crash
 
     def _flush_or_die(self) -> None:
-        self._left -= self.kind == self._kind
-        if self.kind != self._kind or self._left > 0:
-            self._flush()
-        elif self._when == "before":
-            die()
-        elif self._when == "within":
+        counts = self.kind == self._kind
+        self._left -= counts
+        ends = counts and self._left == 0
+        if ends and self._when == "within":
             assert self._store._lines is not None
             self._store._lines.flush()
-            die()
-        else:
+        elif not ends or self._when == "after":
             self._flush()
-            die()
-
-
-def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+        if ends:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 async def use(ledger: SqliteLedger, rng: random.Random, kill: KillPoint | None) -> None:
