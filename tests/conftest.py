@@ -9,12 +9,13 @@ same with Airlock's mounts and keys; `own_vault_server` is for the tests that se
 
 import gc
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 
 import pytest
 import pytest_asyncio
 from hypothesis import settings
 
+from tests.testbed import child_logs
 from tests.testbed.anvil import Anvil
 from tests.testbed.bed import Bed, uniswap_state
 from tests.testbed.counts import summary_lines
@@ -103,6 +104,16 @@ async def bed(uniswap: UniswapState, postgres: PostgresServer) -> AsyncIterator[
 def pytest_collection_finish() -> None:
     """What was collected stays to the end: nothing looks for garbage in it."""
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    call: pytest.CallInfo[None],
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed:
+        report.sections += child_logs.sections(call.start)
+    return report
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

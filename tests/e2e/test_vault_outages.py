@@ -93,6 +93,9 @@ async def test_a_secret_id_that_somebody_else_opened_is_an_alarm_and_no_outage(
         await _said(vault_signer, "vault.secret_id_read_by_another", before + 1)
         await load.serves_everybody()
         await desk.deliver(files)
+        await _taken(files)
+
+    await desk.only_signer_token()
 
 
 async def test_a_vault_that_answers_nothing_for_five_seconds_is_slow_and_then_signs(
@@ -217,6 +220,15 @@ async def _put_policy(files: SignerFiles, text: str) -> None:
     files.policy.write_text(text)
     async with wire.channel(f"127.0.0.1:{files.admin_port}", files.pki, "admin") as connection:
         await wire.admin_stub(connection).ReloadPolicy(admin_pb2.ReloadPolicyRequest(), timeout=30)
+
+
+async def _taken(files: SignerFiles) -> None:
+    """Wait until the signer has logged in with what was delivered: an outage on the way would spend it."""
+
+    async def gone() -> bool:
+        return not secret_id_file(files).exists()
+
+    await until(gone, what="the signer takes the secret id")
 
 
 async def _said(child: Child, event: str, times: int) -> None:

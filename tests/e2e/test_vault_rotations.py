@@ -33,7 +33,6 @@ from tests.testbed.vault_desk import (
     ROLE,
     ROTATOR,
     TRADER,
-    VaultDesk,
     place_file,
     secret_id_file,
 )
@@ -81,13 +80,15 @@ async def test_credentials_roll_over_without_a_missed_signature(
     vault_scene: VaultScene, figures: Figures
 ) -> None:
     desk, files = vault_scene.desk, vault_scene.signer
-    seen = {*await desk.signer_tokens()}
+    tokens = [await desk.only_signer_token()]
     async with _rotation(vault_scene, "credentials", figures, {"roll_overs": ROLL_OVERS}) as load:
         for _ in range(ROLL_OVERS):
             to = ("--to", str(secret_id_file(files)), "--wait", "15")
             await desk.as_role(ROTATOR, "rotate", "credentials", *to)
             await load.serves_everybody()
-            await _one_new_token(desk, seen)
+            tokens.append(await desk.only_signer_token())
+
+    assert len({*tokens}) == len(tokens)
 
 
 async def test_certificates_are_renewed_and_revoked_under_connections_that_stay_open(
@@ -138,19 +139,6 @@ async def _rotation(
     assert not tally.failures
     assert (tally.double(), tally.foreign(scene.signer.address)) == (0, 0)
     assert_ledger_agrees(scene.signer, load.answers)
-
-
-async def _one_new_token(desk: VaultDesk, seen: set[str]) -> None:
-    """Wait until the old one is revoked; adds the new one to `seen`."""
-    found: list[str] = []
-
-    async def alone() -> bool:
-        found[:] = await desk.signer_tokens()
-        return len(found) == 1
-
-    await until(alone, what="the old token is revoked", timeout_s=180, every_s=0.1)
-    assert not seen & {*found}
-    seen.update(found)
 
 
 async def _ciphertext(scene: VaultScene) -> str:

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.testbed import child_logs
+
 ROOT = Path(__file__).resolve().parents[2]
 
 # Below what systems give to clients (Linux from 32768, others from 49152).
@@ -59,6 +61,7 @@ class Child:
                 env={**os.environ, **(self._env or {})},
                 start_new_session=True,  # a Ctrl-C at the terminal is ours to pass on, in our order
             )
+        child_logs.note(self._process, self.log_path)
 
     @property
     def pid(self) -> int:

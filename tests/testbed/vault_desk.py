@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Self
 
 from tests.testbed.accounts import dev_account
-from tests.testbed.processes import ROOT
+from tests.testbed.processes import ROOT, until
 from tests.testbed.signer_program import PROGRAM, SignerFiles
 from tests.testbed.vault import VaultServer
 from tests.testbed.vault_files import copied
@@ -173,6 +173,17 @@ approle = {{ role_id = "{await role_id(self.vault)}", secret_id_file = "secrets/
             if reply.data.get("path") == f"auth/{APPROLE}/login" and ROLE in str(reply.data.get("policies")):
                 found.append(str(accessor))
         return found
+
+    async def only_signer_token(self) -> str:
+        """Accessor of the one that is left when a swap is over: the signer logs in, then revokes the old."""
+        found: list[str] = []
+
+        async def alone() -> bool:
+            found[:] = await self.signer_tokens()
+            return len(found) == 1
+
+        await until(alone, what="one token of the signer is left", every_s=0.1)
+        return found[0]
 
     async def revoke_signer_tokens(self) -> int:
         """As an operator does who lost trust in them; how many there were."""

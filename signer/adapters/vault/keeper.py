@@ -28,6 +28,8 @@ LOOK_EVERY_S = 1
 _PROBE_AFTER_MS = 5 * MS_PER_S
 _PAUSE_MS, _LONGEST_PAUSE_MS = 500, 15 * MS_PER_S
 _LOOKUP, _RENEW, _REVOKE = "auth/token/lookup-self", "auth/token/renew-self", "auth/token/revoke-self"
+_FOR_GOOD = frozenset({FailReason.VAULT_LOGGED_OUT, FailReason.VAULT_FORBIDDEN})
+"""A token that is dead already, and one whose role may not end it: asking again changes neither."""
 
 
 class Keeper:
@@ -45,7 +47,7 @@ class Keeper:
     ) -> None:
         self._exchange, self._login = exchange, login
         self._clock, self._log, self._health = clock, log, health
-        self._login_pause, self._renew_pause = _Pause(chance), _Pause(chance)
+        self._login_pause, self._renew_pause, self._revoke_pause = (_Pause(chance) for _ in range(3))
         self._lease: Lease | None = None
         self._lost: UnavailableError = LoginFailedError("there was no login to Vault yet")
         self._retired: list[Lease] = []
@@ -204,20 +206,25 @@ class Keeper:
 
     async def _revoke_retired(self) -> None:
         """Revoke what was swapped out, when nobody is on the way with it: Vault may look at it twice."""
+        now = self._clock.now()
+        if not self._revoke_pause.is_over(now):
+            return
         idle = [lease for lease in self._retired if not self._in_use[lease.token]]
         for lease in idle:
-            self._retired.remove(lease)
-            ended = lease.ends_at is not None and self._clock.now() >= lease.ends_at
-            if not (await self._revoke(lease) or ended):
-                self._retired.append(lease)  # Vault was busy: the next look tries again
+            if lease.is_over(now) or await self._revoke(lease):
+                self._retired.remove(lease)
+                self._revoke_pause.reset()
+            else:
+                self._revoke_pause.lengthen(now)
+                return  # the others would hear the same
 
     async def _revoke(self, lease: Lease) -> bool:
-        """False when Vault did not answer in time: it may still hold."""
+        """False when it may still hold and asking again may help: Vault was away, busy, sealed."""
         try:
             await self._exchange.ask(Question(method="POST", path=_REVOKE, token=lease.token, body={}))
         except (UnavailableError, VaultRefusedError) as error:
             self._log.event("vault.old_token_not_revoked", problem=str(error), ends_at=lease.ends_at)
-            return not (isinstance(error, UnavailableError) and error.reason is FailReason.VAULT_SLOW)
+            return isinstance(error, VaultRefusedError) or error.reason in _FOR_GOOD
         return True
 
     async def _probe(self) -> None:

@@ -27,6 +27,10 @@ class Lease:
         """When the token dies by itself; None for never."""
         return UnixMs(self.at + self.ttl_s * MS_PER_S) if self.ttl_s else None
 
+    def is_over(self, now: UnixMs) -> bool:
+        """Whether it died by itself."""
+        return self.ends_at is not None and now >= self.ends_at
+
     @property
     def due_at(self) -> UnixMs | None:
         """When it is to be renewed: two thirds of its life are over. None for never."""

@@ -2,6 +2,7 @@
 
 import pytest
 
+from signer.adapters.vault.api import VaultRefusedError
 from signer.adapters.vault.errors import unavailable
 from signer.adapters.vault.login.port import CredentialReadByAnotherError, LoginFailedError
 from signer.domain.errors import UnavailableError
@@ -9,6 +10,14 @@ from signer.domain.reasons import FailReason
 from tests.unit.vault.rig import Rig
 
 SLOW = unavailable(FailReason.VAULT_SLOW, "busy")
+MAY_PASS = {
+    FailReason.VAULT_SLOW,
+    FailReason.VAULT_UNREACHABLE,
+    FailReason.VAULT_SEALED,
+    FailReason.VAULT_STANDBY,
+    FailReason.VAULT_RATE_LIMITED,
+    FailReason.VAULT_FAULTY,
+}
 UNREACHABLE = unavailable(FailReason.VAULT_UNREACHABLE, "gone")
 
 
@@ -60,16 +69,49 @@ async def test_a_new_credential_swaps_the_token_and_revokes_the_old() -> None:
     assert rig.vault.alive == {"t2"}
 
 
-async def test_an_old_token_that_a_busy_vault_did_not_revoke_is_revoked_at_the_next_look() -> None:
+@pytest.mark.parametrize("reason", sorted(MAY_PASS))
+async def test_an_old_token_that_vault_did_not_revoke_is_revoked_when_vault_is_itself_again(
+    reason: FailReason,
+) -> None:
     rig = await _logged_in(repeats=False)
-    rig.login.new_credential, rig.vault.fail = True, SLOW
+    rig.login.new_credential, rig.vault.fail = True, unavailable(reason, "a bad day")
 
     await rig.seconds(1)
-    while_busy = set(rig.vault.alive)
+    meanwhile = set(rig.vault.alive)
     rig.vault.fail = None
     await rig.seconds(1)
 
-    assert (while_busy, rig.vault.alive) == ({"t1", "t2"}, {"t2"})
+    assert (meanwhile, rig.vault.alive) == ({"t1", "t2"}, {"t2"})
+
+
+async def test_an_outage_is_not_asked_every_second_to_end_an_old_token() -> None:
+    rig = await _logged_in(repeats=False)
+    rig.login.new_credential, rig.vault.fail = True, UNREACHABLE
+
+    await rig.seconds(40)
+    tried = len(rig.told("vault.old_token_not_revoked"))
+    rig.vault.fail = None
+    await rig.seconds(15)
+
+    assert 4 < tried < 10
+    assert "t1" not in rig.vault.alive
+
+
+@pytest.mark.parametrize(
+    "final",
+    [
+        unavailable(FailReason.VAULT_LOGGED_OUT, "dead"),
+        unavailable(FailReason.VAULT_FORBIDDEN, "not yours"),
+        VaultRefusedError("auth/token/revoke-self", 400, ("no",)),
+    ],
+)
+async def test_an_old_token_is_let_go_when_asking_again_would_change_nothing(final: Exception) -> None:
+    rig = await _logged_in(repeats=False)
+    rig.login.new_credential, rig.vault.fail = True, final
+
+    await rig.seconds(30)
+
+    assert len(rig.told("vault.old_token_not_revoked")) == 1
 
 
 async def test_an_old_token_is_not_revoked_any_more_once_its_life_is_over() -> None:

@@ -1,7 +1,8 @@
 """Login by AppRole. The secret id comes wrapped in a file, is opened once, and is never on the disk.
 
 Whoever opens the wrapping first gets the secret id. So a wrapping that was opened before us, or made by
-somebody else than AppRole, is an alarm and not a mishap.
+somebody else than AppRole, is an alarm and not a mishap. It rings, too, when it may have been a request of
+ours whose answer was lost: nobody can tell, and the text says so.
 """
 
 import re
@@ -12,7 +13,7 @@ from pathlib import Path
 from signer.adapters.vault.answers import text
 from signer.adapters.vault.api import VaultRefusedError
 from signer.adapters.vault.connection import Question
-from signer.adapters.vault.exchange import Exchange
+from signer.adapters.vault.exchange import Exchange, Reply
 from signer.adapters.vault.lease import Lease, lease_of
 from signer.adapters.vault.login.port import CredentialReadByAnotherError, LoginFailedError
 from signer.domain.errors import UnavailableError
@@ -22,6 +23,7 @@ from signer.ports.events import EventLog
 
 _MAX_FILE_BYTES = 1_024
 _TOKEN = re.compile(r"[!-~]{1,512}")
+_EXECUTED_PERHAPS = frozenset({FailReason.VAULT_SLOW, FailReason.VAULT_UNREACHABLE, FailReason.VAULT_FAULTY})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,7 @@ class AppRoleLogin:
         self._options, self._log = options, log
         self._spent = ""  # digest of the file's content that is of no more use
         self._secret_id = ""  # opened, but Vault went away before the login
+        self._unanswered = ""  # digest of what a request without an answer may have used up
 
     def has_new_credential(self) -> bool:
         """Whether the file has a content that was not tried."""
@@ -58,7 +61,9 @@ class AppRoleLogin:
         body = {"role_id": self._options.role_id, "secret_id": self._secret_id}
         path = f"auth/{self._options.mount}/login"
         try:
-            reply = await vault.ask(Question(method="POST", path=path, body=body))
+            reply = await self._ask_once(
+                vault, self._secret_id, Question(method="POST", path=path, body=body)
+            )
         except VaultRefusedError as error:
             raise self._refused(path, "; ".join(error.texts)) from None
         except UnavailableError as error:
@@ -71,6 +76,8 @@ class AppRoleLogin:
         return lease
 
     def _refused(self, path: str, said: str) -> LoginFailedError:
+        if self._is_unanswered(self._secret_id):
+            said += "; a login before got no answer, and may have used it up (nobody got its token)"
         self._secret_id = ""  # of no more use, and in the way of the next one
         return LoginFailedError(
             f"Vault refuses the AppRole login at {path}: {said}; check role_id and the addresses that the "
@@ -92,16 +99,30 @@ class AppRoleLogin:
             raise LoginFailedError(f"the wrapped secret id of {file} was used or failed; put a new one there")
         try:
             await self._require_origin(vault, wrapping)
-            reply = await vault.ask(Question(method="POST", path="sys/wrapping/unwrap", token=wrapping))
+            question = Question(method="POST", path="sys/wrapping/unwrap", token=wrapping)
+            reply = await self._ask_once(vault, wrapping, question)
         except (VaultRefusedError, _NotOursError) as error:
             self._spent = _digest(wrapping)
+            ours = ", or a request of ours that got no answer" if self._is_unanswered(wrapping) else ""
             raise CredentialReadByAnotherError(
                 f"the wrapped secret id of {file} cannot be opened ({_reason(error)}): somebody else has "
-                "read it, or it is too old; destroy it (secret-id-accessor/destroy of the role), find out "
-                "who read it, and put a new one there"
+                f"read it{ours}, or it is too old; destroy it (secret-id-accessor/destroy of the role), find "
+                "out who read it, and put a new one there"
             ) from None
         self._spent = _digest(wrapping)
         return text(reply.data, "secret_id")
+
+    async def _ask_once(self, vault: Exchange, secret: str, question: Question) -> Reply:
+        """Ask what can be asked once with this secret. Without an answer nobody knows whether it was."""
+        try:
+            return await vault.ask(question)
+        except UnavailableError as error:
+            if error.reason in _EXECUTED_PERHAPS:
+                self._unanswered = _digest(secret)
+            raise
+
+    def _is_unanswered(self, secret: str) -> bool:
+        return _digest(secret) == self._unanswered
 
     async def _require_origin(self, vault: Exchange, wrapping: str) -> None:
         """A thief could put what he opened into a wrapping of his own; Vault says who made it."""
