@@ -28,8 +28,6 @@ LOOK_EVERY_S = 1
 _PROBE_AFTER_MS = 5 * MS_PER_S
 _PAUSE_MS, _LONGEST_PAUSE_MS = 500, 15 * MS_PER_S
 _LOOKUP, _RENEW, _REVOKE = "auth/token/lookup-self", "auth/token/renew-self", "auth/token/revoke-self"
-_FOR_GOOD = frozenset({FailReason.VAULT_LOGGED_OUT, FailReason.VAULT_FORBIDDEN})
-"""A token that is dead already, and one whose role may not end it: asking again changes neither."""
 
 
 class Keeper:
@@ -223,8 +221,11 @@ class Keeper:
         try:
             await self._exchange.ask(Question(method="POST", path=_REVOKE, token=lease.token, body={}))
         except (UnavailableError, VaultRefusedError) as error:
+            reason = error.reason if isinstance(error, UnavailableError) else None
+            if reason is FailReason.VAULT_LOGGED_OUT:
+                return True  # dead already: a request before this one did it, and its answer was lost
             self._log.event("vault.old_token_not_revoked", problem=str(error), ends_at=lease.ends_at)
-            return isinstance(error, VaultRefusedError) or error.reason in _FOR_GOOD
+            return reason in {None, FailReason.VAULT_FORBIDDEN}  # Vault's last word on it
         return True
 
     async def _probe(self) -> None:

@@ -97,10 +97,22 @@ async def test_an_outage_is_not_asked_every_second_to_end_an_old_token() -> None
     assert "t1" not in rig.vault.alive
 
 
+async def test_an_old_token_that_is_dead_already_is_no_news() -> None:
+    rig = await _logged_in(repeats=False)
+    rig.login.new_credential, rig.vault.fail = True, SLOW
+    await rig.seconds(1)
+    rig.vault.alive.discard("t1")  # it was revoked; only the answer was lost
+    rig.vault.fail = None
+
+    await rig.seconds(30)
+
+    assert len(rig.told("vault.old_token_not_revoked")) == 1
+    assert rig.vault.asked.count("auth/token/revoke-self") == 2
+
+
 @pytest.mark.parametrize(
     "final",
     [
-        unavailable(FailReason.VAULT_LOGGED_OUT, "dead"),
         unavailable(FailReason.VAULT_FORBIDDEN, "not yours"),
         VaultRefusedError("auth/token/revoke-self", 400, ("no",)),
     ],
