@@ -48,13 +48,17 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One request; `path` is without `v1/`. Body and token show in no repr."""
+    """One request; `path` is without `v1/`. Body and token show in no repr.
+
+    `patience_ms` is for what can be asked only once: an answer may take so long, if the target allows less.
+    """
 
     method: str
     path: str
     token: str = field(default="", repr=False)
     body: Mapping[str, object] | None = field(default=None, repr=False)
     wrap_ttl_s: int | None = None
+    patience_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,13 +104,14 @@ class Connection:
     async def ask(self, question: Question) -> RawAnswer:
         """Ask once. Raises UnavailableError with VAULT_UNREACHABLE, VAULT_SLOW or VAULT_FAULTY."""
         loop = asyncio.get_running_loop()
+        timeout_ms = self._timeout_ms(question)
         try:
-            async with asyncio.timeout(self.target.timeout_ms / 1_000 + _GRACE_S):
+            async with asyncio.timeout(timeout_ms / 1_000 + _GRACE_S):
                 outcome = await loop.run_in_executor(self._threads, self._outcome, question)
         except TimeoutError:
             outcome = UnavailableError(
                 FailReason.VAULT_SLOW,
-                f"Vault at {self.target.where} did not answer {question.path} in {self.target.timeout_ms} ms",
+                f"Vault at {self.target.where} did not answer {question.path} in {timeout_ms} ms",
             )
         if isinstance(outcome, SignerError):
             raise outcome
@@ -117,6 +122,9 @@ class Connection:
         self._threads.shutdown(wait=False, cancel_futures=True)
         for session in self._sessions:
             session.close()
+
+    def _timeout_ms(self, question: Question) -> int:
+        return max(self.target.timeout_ms, question.patience_ms)
 
     def _outcome(self, question: Question) -> RawAnswer | SignerError:
         # An error is returned, not raised: an exception of `requests` would hang on it as its context, and
@@ -135,6 +143,8 @@ class Connection:
             stream=True,
             wrap_ttl=None if question.wrap_ttl_s is None else f"{question.wrap_ttl_s}s",
             json=None if question.body is None else dict(question.body),
+            # Until it is connected, nothing was asked: that needs no patience.
+            timeout=(self.target.timeout_ms / 1_000, self._timeout_ms(question) / 1_000),
         )
         with response:
             content = bytearray()
@@ -165,7 +175,6 @@ class Connection:
             base_uri=self.target.address,
             session=session,
             namespace=self.target.namespace or None,
-            timeout=self.target.timeout_ms / 1_000,
             allow_redirects=False,
         )
 

@@ -23,7 +23,18 @@ from signer.domain.errors import ConfigurationError, UnavailableError
 from signer.domain.reasons import FailReason
 from tests.integration.vault.session_rig import SELF, Ground, until
 from tests.testbed.vault import VaultServer
-from tests.testbed.vault_faults import Body, DropAfter, Exchange, Fault, Hang, Html, Redirect, Status, TooLong
+from tests.testbed.vault_faults import (
+    Body,
+    DropAfter,
+    Exchange,
+    Fault,
+    Hang,
+    Html,
+    Redirect,
+    Stall,
+    Status,
+    TooLong,
+)
 from tests.testbed.vault_proxy import VaultProxy
 
 
@@ -336,6 +347,23 @@ async def test_a_sealed_and_a_killed_vault_are_named_and_the_session_comes_back_
     assert again is not None
     assert reasons == [FailReason.VAULT_SEALED, FailReason.VAULT_UNREACHABLE, FailReason.VAULT_SLOW]
     assert len(ground.told("vault.logged_in")) == 1  # the token outlived all of it
+
+
+@pytest.mark.parametrize("slow", ["sys/wrapping/unwrap", "/login"])
+async def test_what_a_secret_id_can_be_asked_for_once_may_take_longer_than_anything_else(
+    vault_server: VaultServer, proxy: VaultProxy, tmp_path: Path, slow: str
+) -> None:
+    target = Target(address=proxy.url, ca=proxy.ca, timeout_ms=400)
+    ground = Ground(vault=vault_server, folder=tmp_path, target=target)
+    login = await ground.approle()
+    proxy.only, proxy.fault = slow, Stall(1.2)
+
+    async with ground.session(login) as session:
+        proxy.only, proxy.fault = SELF, Stall(1.2)
+        error = await _failure(session, secret=False)
+
+    assert error.reason is FailReason.VAULT_SLOW
+    assert len(ground.told("vault.logged_in")) == 1
 
 
 async def test_a_vault_that_comes_late_is_waited_for(own_vault_server: VaultServer, tmp_path: Path) -> None:

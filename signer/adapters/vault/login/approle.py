@@ -18,11 +18,13 @@ from signer.adapters.vault.lease import Lease, lease_of
 from signer.adapters.vault.login.port import CredentialReadByAnotherError, LoginFailedError
 from signer.domain.errors import UnavailableError
 from signer.domain.reasons import FailReason
-from signer.domain.time import UnixMs
+from signer.domain.time import MS_PER_S, UnixMs
 from signer.ports.events import EventLog
 
 _MAX_FILE_BYTES = 1_024
 _TOKEN = re.compile(r"[!-~]{1,512}")
+_PATIENCE_MS = 10 * MS_PER_S
+"""A busy Vault should not cost a secret id: the old token, if there is one, works meanwhile."""
 _EXECUTED_PERHAPS = frozenset({FailReason.VAULT_SLOW, FailReason.VAULT_UNREACHABLE, FailReason.VAULT_FAULTY})
 
 
@@ -61,9 +63,8 @@ class AppRoleLogin:
         body = {"role_id": self._options.role_id, "secret_id": self._secret_id}
         path = f"auth/{self._options.mount}/login"
         try:
-            reply = await self._ask_once(
-                vault, self._secret_id, Question(method="POST", path=path, body=body)
-            )
+            question = Question(method="POST", path=path, body=body, patience_ms=_PATIENCE_MS)
+            reply = await self._ask_once(vault, self._secret_id, question)
         except VaultRefusedError as error:
             raise self._refused(path, "; ".join(error.texts)) from None
         except UnavailableError as error:
@@ -99,7 +100,8 @@ class AppRoleLogin:
             raise LoginFailedError(f"the wrapped secret id of {file} was used or failed; put a new one there")
         try:
             await self._require_origin(vault, wrapping)
-            question = Question(method="POST", path="sys/wrapping/unwrap", token=wrapping)
+            path = "sys/wrapping/unwrap"
+            question = Question(method="POST", path=path, token=wrapping, patience_ms=_PATIENCE_MS)
             reply = await self._ask_once(vault, wrapping, question)
         except (VaultRefusedError, _NotOursError) as error:
             self._spent = _digest(wrapping)
