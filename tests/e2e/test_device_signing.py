@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -44,7 +45,8 @@ class Client:
         return asyncio.ensure_future(self.asker.sign(swap(self.scene.signer, key)))
 
     def phases(self, key: str) -> list[int]:
-        return [each.device_phase for each in self._of(key)]
+        """In their order, each once: it is told again when more is known of what waits."""
+        return [phase for phase, _ in itertools.groupby(each.device_phase for each in self._of(key))]
 
     async def transaction_id(self, key: str) -> str:
         await self.scene.until(lambda: bool(self._of(key)), f"{key} is heard of")
