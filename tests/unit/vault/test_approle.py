@@ -57,6 +57,14 @@ def _login(file: Path) -> AppRoleLogin:
     return AppRoleLogin(AppRole(mount="approle", role_id="r", secret_id_file=file), ListLog())
 
 
+async def _after_a_lost_answer(file: Path, path: str) -> tuple[AppRoleLogin, Unwrapping]:
+    """A login that asked there, was heard, and heard nothing."""
+    login, vault = _login(file), Unwrapping(loses_answer=path)
+    with pytest.raises(UnavailableError, match="busy"):
+        await login.log_in(vault, UnixMs(0))
+    return login, vault
+
+
 async def test_a_login_that_is_forbidden_asks_for_another_secret_id_and_takes_it(file: Path) -> None:
     login, vault = _login(file), Unwrapping(forbids=True)
     with pytest.raises(LoginFailedError, match="permission denied"):
@@ -73,9 +81,7 @@ async def test_a_login_that_is_forbidden_asks_for_another_secret_id_and_takes_it
 
 
 async def test_a_login_whose_answer_was_lost_says_that_it_may_have_used_the_secret_id_up(file: Path) -> None:
-    login, vault = _login(file), Unwrapping(loses_answer="auth/approle/login")
-    with pytest.raises(UnavailableError, match="busy"):
-        await login.log_in(vault, UnixMs(0))
+    login, vault = await _after_a_lost_answer(file, "auth/approle/login")
 
     with pytest.raises(LoginFailedError, match="a login before got no answer"):
         await login.log_in(vault, UnixMs(0))
@@ -85,9 +91,7 @@ async def test_a_login_whose_answer_was_lost_says_that_it_may_have_used_the_secr
 
 
 async def test_the_alarm_says_when_it_may_have_been_a_request_of_ours(file: Path) -> None:
-    login, vault = _login(file), Unwrapping(loses_answer="sys/wrapping/unwrap")
-    with pytest.raises(UnavailableError, match="busy"):
-        await login.log_in(vault, UnixMs(0))
+    login, vault = await _after_a_lost_answer(file, "sys/wrapping/unwrap")
 
     with pytest.raises(CredentialReadByAnotherError, match="somebody else has read it, or a request of ours"):
         await login.log_in(vault, UnixMs(0))

@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from signer.adapters.vault.answers import text
-from signer.adapters.vault.api import VaultRefusedError
+from signer.adapters.vault.api import Body, VaultRefusedError
 from signer.adapters.vault.connection import Question
 from signer.adapters.vault.exchange import Exchange, Reply
 from signer.adapters.vault.lease import Lease, lease_of
@@ -63,8 +63,7 @@ class AppRoleLogin:
         body = {"role_id": self._options.role_id, "secret_id": self._secret_id}
         path = f"auth/{self._options.mount}/login"
         try:
-            question = Question(method="POST", path=path, body=body, patience_ms=_PATIENCE_MS)
-            reply = await self._ask_once(vault, self._secret_id, question)
+            reply = await self._ask_once(vault, self._secret_id, path, body=body)
         except VaultRefusedError as error:
             raise self._refused(path, "; ".join(error.texts)) from None
         except UnavailableError as error:
@@ -100,9 +99,7 @@ class AppRoleLogin:
             raise LoginFailedError(f"the wrapped secret id of {file} was used or failed; put a new one there")
         try:
             await self._require_origin(vault, wrapping)
-            path = "sys/wrapping/unwrap"
-            question = Question(method="POST", path=path, token=wrapping, patience_ms=_PATIENCE_MS)
-            reply = await self._ask_once(vault, wrapping, question)
+            reply = await self._ask_once(vault, wrapping, "sys/wrapping/unwrap", token=wrapping)
         except (VaultRefusedError, _NotOursError) as error:
             self._spent = _digest(wrapping)
             ours = ", or a request of ours that got no answer" if self._is_unanswered(wrapping) else ""
@@ -114,8 +111,11 @@ class AppRoleLogin:
         self._spent = _digest(wrapping)
         return text(reply.data, "secret_id")
 
-    async def _ask_once(self, vault: Exchange, secret: str, question: Question) -> Reply:
+    async def _ask_once(
+        self, vault: Exchange, secret: str, path: str, *, token: str = "", body: Body | None = None
+    ) -> Reply:
         """Ask what can be asked once with this secret. Without an answer nobody knows whether it was."""
+        question = Question(method="POST", path=path, token=token, body=body, patience_ms=_PATIENCE_MS)
         try:
             return await vault.ask(question)
         except UnavailableError as error:
